@@ -1,0 +1,1 @@
+//! The four handlers in one process, on an embedded store.

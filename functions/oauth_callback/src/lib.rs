@@ -1,0 +1,1 @@
+//! Where Microsoft sends the administrator back after consent.

@@ -1,0 +1,1 @@
+//! Alerts before a credential lapses.

@@ -1,0 +1,1 @@
+//! Muster's words and decisions: pure values in, values out.

@@ -1,0 +1,1 @@
+//! The edge: Microsoft, the DynamoDB store, secrets, queue, schedules and alerts.

@@ -1,0 +1,1 @@
+//! A simulator of Microsoft's sign-in, consent and Graph.
