@@ -1,0 +1,168 @@
+//! Active users: the usage report of who used which service when.
+
+use crate::{Column, Dataset, Enumeration, Kind, Permission, dataset::Key};
+
+/// Who used which service when, over the last 30 days.
+pub const ACTIVE_USERS: Dataset = Dataset {
+    name: "active_users",
+    title: "Active users",
+    about: "When each user last used Exchange, OneDrive, SharePoint, Teams, Viva Engage and Skype, over 30 days; about two days old when it comes.",
+    doc: "https://learn.microsoft.com/graph/api/reportroot-getoffice365activeuserdetail",
+    path: "/reports/getOffice365ActiveUserDetail(period='D30')",
+    query: &[],
+    enumeration: Enumeration::Report,
+    key: Key::Column("user_principal_name"),
+    columns: &[
+        Column::new(
+            "user_principal_name",
+            "User Principal Name",
+            Kind::Text,
+            "The sign-in name; concealed names are no records.",
+        ),
+        Column::new(
+            "display_name",
+            "Display Name",
+            Kind::Text,
+            "The user's name.",
+        ),
+        Column::new(
+            "exchange_last_activity_date",
+            "Exchange Last Activity Date",
+            Kind::Date,
+            "The last day of activity in Exchange.",
+        ),
+        Column::new(
+            "teams_last_activity_date",
+            "Teams Last Activity Date",
+            Kind::Date,
+            "The last day of activity in Teams.",
+        ),
+        Column::new(
+            "one_drive_last_activity_date",
+            "OneDrive Last Activity Date",
+            Kind::Date,
+            "The last day of activity in OneDrive.",
+        ),
+        Column::new(
+            "share_point_last_activity_date",
+            "SharePoint Last Activity Date",
+            Kind::Date,
+            "The last day of activity in SharePoint.",
+        ),
+        Column::new(
+            "yammer_last_activity_date",
+            "Yammer Last Activity Date",
+            Kind::Date,
+            "The last day of activity in Viva Engage, once Yammer.",
+        ),
+        Column::new(
+            "skype_for_business_last_activity_date",
+            "Skype For Business Last Activity Date",
+            Kind::Date,
+            "The last day of activity in Skype for Business.",
+        ),
+        Column::new(
+            "assigned_products",
+            "Assigned Products",
+            Kind::Texts,
+            "The products assigned, by name in capitals.",
+        ),
+        Column::new(
+            "is_deleted",
+            "Is Deleted",
+            Kind::Bool,
+            "Whether the user has been deleted.",
+        ),
+        Column::new(
+            "deleted_date",
+            "Deleted Date",
+            Kind::Date,
+            "When the user was deleted.",
+        ),
+        Column::new(
+            "has_exchange_license",
+            "Has Exchange License",
+            Kind::Bool,
+            "Whether licensed for Exchange.",
+        ),
+        Column::new(
+            "has_teams_license",
+            "Has Teams License",
+            Kind::Bool,
+            "Whether licensed for Teams.",
+        ),
+        Column::new(
+            "has_one_drive_license",
+            "Has OneDrive License",
+            Kind::Bool,
+            "Whether licensed for OneDrive.",
+        ),
+        Column::new(
+            "has_share_point_license",
+            "Has SharePoint License",
+            Kind::Bool,
+            "Whether licensed for SharePoint.",
+        ),
+        Column::new(
+            "has_yammer_license",
+            "Has Yammer License",
+            Kind::Bool,
+            "Whether licensed for Viva Engage.",
+        ),
+        Column::new(
+            "has_skype_for_business_license",
+            "Has Skype For Business License",
+            Kind::Bool,
+            "Whether licensed for Skype for Business.",
+        ),
+        Column::new(
+            "exchange_license_assign_date",
+            "Exchange License Assign Date",
+            Kind::Date,
+            "Since when licensed for Exchange.",
+        ),
+        Column::new(
+            "teams_license_assign_date",
+            "Teams License Assign Date",
+            Kind::Date,
+            "Since when licensed for Teams.",
+        ),
+        Column::new(
+            "one_drive_license_assign_date",
+            "OneDrive License Assign Date",
+            Kind::Date,
+            "Since when licensed for OneDrive.",
+        ),
+        Column::new(
+            "share_point_license_assign_date",
+            "SharePoint License Assign Date",
+            Kind::Date,
+            "Since when licensed for SharePoint.",
+        ),
+        Column::new(
+            "yammer_license_assign_date",
+            "Yammer License Assign Date",
+            Kind::Date,
+            "Since when licensed for Viva Engage.",
+        ),
+        Column::new(
+            "skype_for_business_license_assign_date",
+            "Skype For Business License Assign Date",
+            Kind::Date,
+            "Since when licensed for Skype for Business.",
+        ),
+        Column::new(
+            "report_refresh_date",
+            "Report Refresh Date",
+            Kind::Date,
+            "The day the report speaks of.",
+        ),
+    ],
+    needs: &[&[Permission::ReportsReadAll]],
+    licence: None,
+    page_size: None,
+    select: false,
+    due_every_minutes: 720,
+    retention_days: None,
+    priority: 3,
+};

@@ -1,0 +1,52 @@
+//! Software that Intune found on devices.
+
+use crate::{Column, Dataset, Enumeration, Kind, Permission, dataset::Key, verdict::Licence};
+
+/// The software found on the devices that Intune manages.
+pub const DETECTED_APPS: Dataset = Dataset {
+    name: "detected_apps",
+    title: "Software found on devices",
+    about: "The software Intune found on managed devices, a record for each version, with how many devices have it.",
+    doc: "https://learn.microsoft.com/graph/api/intune-devices-detectedapp-list",
+    path: "/deviceManagement/detectedApps",
+    query: &[],
+    enumeration: Enumeration::Full,
+    key: Key::Column("id"),
+    columns: &[
+        Column::new(
+            "id",
+            "id",
+            Kind::Text,
+            "Intune's id of this app in this version.",
+        ),
+        Column::new("display_name", "displayName", Kind::Text, "The app's name."),
+        Column::new("version", "version", Kind::Text, "The version."),
+        Column::new("publisher", "publisher", Kind::Text, "The publisher."),
+        Column::new(
+            "device_count",
+            "deviceCount",
+            Kind::Integer,
+            "How many devices have it.",
+        ),
+        Column::new(
+            "platform",
+            "platform",
+            Kind::Text,
+            "`windows`, `ios`, `macOS` …",
+        ),
+        Column::new(
+            "size_in_byte",
+            "sizeInByte",
+            Kind::Integer,
+            "The size, in bytes; 0 where Intune does not know.",
+        ),
+    ],
+    needs: &[&[Permission::DeviceManagementManagedDevicesReadAll]],
+    licence: Some(Licence::Intune),
+    // As for managed devices: the page documents no query parameter, so none is sent.
+    page_size: None,
+    select: false,
+    due_every_minutes: 1440,
+    retention_days: None,
+    priority: 5,
+};

@@ -1,0 +1,91 @@
+//! Secure scores: one a day.
+
+use crate::{Column, Dataset, Enumeration, Kind, Permission, dataset::Key};
+
+/// Microsoft's score of the tenant's security, one a day.
+pub const SECURE_SCORES: Dataset = Dataset {
+    name: "secure_scores",
+    title: "Secure score",
+    about: "Microsoft's daily score of the tenant's security. Microsoft keeps 90 days; Muster keeps them all.",
+    doc: "https://learn.microsoft.com/graph/api/security-list-securescores",
+    path: "/security/secureScores",
+    query: &[],
+    enumeration: Enumeration::SnapshotByDay,
+    key: Key::Column("id"),
+    columns: &[
+        Column::new(
+            "id",
+            "id",
+            Kind::Text,
+            "The tenant id and the day, joined by an underscore.",
+        ),
+        Column::new(
+            "created_date_time",
+            "createdDateTime",
+            Kind::DateTime,
+            "When the score was taken.",
+        ),
+        Column::new(
+            "current_score",
+            "currentScore",
+            Kind::Decimal,
+            "The points reached.",
+        ),
+        Column::new(
+            "max_score",
+            "maxScore",
+            Kind::Decimal,
+            "The points that could be reached.",
+        ),
+        Column::new(
+            "active_user_count",
+            "activeUserCount",
+            Kind::Integer,
+            "Active users that day.",
+        ),
+        Column::new(
+            "licensed_user_count",
+            "licensedUserCount",
+            Kind::Integer,
+            "Licensed users that day.",
+        ),
+        Column::new(
+            "enabled_services",
+            "enabledServices",
+            Kind::Texts,
+            "The services the score takes in: `HasExchange` …",
+        ),
+        Column::new(
+            "average_comparative_scores",
+            "averageComparativeScores",
+            Kind::Json,
+            "What other tenants score, by basis: all, of this size, of this industry.",
+        ),
+        Column::new(
+            "control_scores",
+            "controlScores",
+            Kind::Json,
+            "The points of each control.",
+        ),
+        Column::new(
+            "vendor_information_provider",
+            "vendorInformation/provider",
+            Kind::Text,
+            "Who scored: `SecureScore`.",
+        ),
+        Column::new(
+            "azure_tenant_id",
+            "azureTenantId",
+            Kind::Text,
+            "The directory (tenant) id.",
+        ),
+    ],
+    needs: &[&[Permission::SecurityEventsReadAll]],
+    licence: None,
+    // The 90 days that Microsoft keeps, in one page.
+    page_size: Some(100),
+    select: false,
+    due_every_minutes: 720,
+    retention_days: None,
+    priority: 4,
+};
