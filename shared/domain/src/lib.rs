@@ -1,1 +1,35 @@
 //! Muster's words and decisions: pure values in, values out.
+//!
+//! Nothing here reads a clock, a socket, a file or the environment; what a function needs of the
+//! world is an argument. The IO lives in `muster-platform`, which calls into this crate.
+
+pub mod aadsts;
+pub mod change;
+pub mod cloud;
+pub mod connect;
+pub mod dataset;
+pub mod datasets;
+pub mod documentation;
+pub mod expiry;
+pub mod fault;
+pub mod ids;
+pub mod integration;
+pub mod page;
+pub mod permission;
+pub mod plan;
+pub mod record;
+pub mod removal;
+pub mod sku;
+pub mod state;
+pub mod summary;
+pub mod table;
+pub mod token;
+pub mod verdict;
+
+pub use dataset::{Column, Dataset, Enumeration, Kind};
+pub use ids::{ClientId, TenantId};
+pub use integration::Integration;
+pub use permission::Permission;
+pub use record::Record;
+pub use state::DatasetState;
+pub use verdict::Verdict;

@@ -1,0 +1,384 @@
+//! The connection to one tenant.
+
+use crate::{
+    ClientId, DatasetState, Permission, TenantId,
+    cloud::Cloud,
+    expiry::{self, Credential},
+    state::Counters,
+};
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// The connection to one tenant, without its secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Integration {
+    /// The directory: the key.
+    pub tenant_id: TenantId,
+    /// What the MSP calls the client.
+    pub name: String,
+    /// The app registration.
+    pub client_id: ClientId,
+    /// Which hosts are spoken to.
+    pub cloud: Cloud,
+    /// How often to sync, in minutes.
+    pub cadence_minutes: u32,
+    /// Whether a person has paused it.
+    #[serde(default)]
+    pub paused: bool,
+    /// When it was connected.
+    pub created_at: Timestamp,
+    /// What is known of its credential.
+    pub credential: Credential,
+    /// The roles of the last token.
+    #[serde(default)]
+    pub roles: Vec<Permission>,
+    /// When that token was minted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub roles_at: Option<Timestamp>,
+    /// When the consent page last came back as accepted: a hint, for patience.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consent_hint_at: Option<Timestamp>,
+    /// When roles were first seen: the proof.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connected_at: Option<Timestamp>,
+    /// Datasets switched off.
+    #[serde(default)]
+    pub datasets_off: Vec<String>,
+    /// The last refusal of the sign-in service, for a person; cleared by a token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sign_in_trouble: Option<Trouble>,
+    /// The sync.
+    #[serde(default)]
+    pub sync: SyncState,
+    /// Counts for the list of all clients.
+    #[serde(default)]
+    pub glance: crate::summary::Counts,
+}
+
+/// A trouble with when it began.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trouble {
+    /// What happened and what to do next.
+    pub sentence: String,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+/// Where the tenant's sync stands.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SyncState {
+    /// When a person last asked for one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub requested_at: Option<Timestamp>,
+    /// When the sync under way began; kept over a crash, so that what it repeats has one time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<Timestamp>,
+    /// When the last one began.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_started_at: Option<Timestamp>,
+    /// When the last one ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub finished_at: Option<Timestamp>,
+    /// What the last one did.
+    pub last: Counters,
+}
+
+/// Where an integration stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// No token has held roles yet.
+    AwaitingConsent,
+    /// All is well.
+    Connected,
+    /// Something waits for a person.
+    NeedsAttention,
+    /// A person has paused it.
+    Paused,
+}
+
+impl Status {
+    /// The word in the API.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::AwaitingConsent => "awaiting_consent",
+            Self::Connected => "connected",
+            Self::NeedsAttention => "needs_attention",
+            Self::Paused => "paused",
+        }
+    }
+
+    /// The words a person reads.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::AwaitingConsent => "Awaiting consent",
+            Self::Connected => "Connected",
+            Self::NeedsAttention => "Needs attention",
+            Self::Paused => "Paused",
+        }
+    }
+}
+
+/// Something a person should know, with what to do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    /// A stable name.
+    pub kind: &'static str,
+    /// What happened and what to do next.
+    pub sentence: String,
+    /// Since when, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
+    /// Whether it makes the integration's status `needs_attention`.
+    #[serde(skip)]
+    pub attention: bool,
+}
+
+/// Whether a permission is granted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PermissionState {
+    /// A token held it.
+    Granted,
+    /// A token did not hold it.
+    Missing,
+    /// No token has been looked at since consent.
+    Unknown,
+}
+
+/// How long roles are waited for after consent: Microsoft speaks of minutes.
+pub const ROLES_PATIENCE: SignedDuration = SignedDuration::from_mins(30);
+
+impl Integration {
+    /// An integration just checked, without consent so far.
+    pub fn new(form: &crate::connect::Checked, cloud: Cloud, hint: String, now: Timestamp) -> Self {
+        Self {
+            tenant_id: form.tenant_id,
+            name: form.name.clone(),
+            client_id: form.client_id,
+            cloud,
+            cadence_minutes: form.cadence_minutes,
+            paused: false,
+            created_at: now,
+            credential: Credential::client_secret(hint, now),
+            roles: Vec::new(),
+            roles_at: None,
+            consent_hint_at: None,
+            connected_at: None,
+            datasets_off: Vec::new(),
+            sign_in_trouble: None,
+            sync: SyncState::default(),
+            glance: crate::summary::Counts::default(),
+        }
+    }
+
+    /// Takes note of the roles that a token held.
+    pub fn saw_roles(&mut self, roles: Vec<Permission>, now: Timestamp) {
+        if !roles.is_empty() && self.connected_at.is_none() {
+            self.connected_at = Some(now);
+        }
+        self.roles = roles;
+        self.roles_at = Some(now);
+        self.sign_in_trouble = None;
+    }
+
+    /// Whether roles may still be on their way: consent was given a short while ago, and the
+    /// token lacks some that it would bring.
+    pub fn roles_may_lag(&self, now: Timestamp) -> bool {
+        let recent = self
+            .consent_hint_at
+            .is_some_and(|at| now.duration_since(at) < ROLES_PATIENCE);
+        recent && Permission::required().any(|p| !self.roles.contains(&p))
+    }
+
+    /// How a permission ended up.
+    pub fn permission_state(&self, permission: Permission) -> PermissionState {
+        if self.roles.contains(&permission) {
+            PermissionState::Granted
+        } else if self.roles_at.is_none() || self.connected_at.is_none() {
+            PermissionState::Unknown
+        } else {
+            PermissionState::Missing
+        }
+    }
+
+    /// Where it stands, for a badge.
+    pub fn status(&self, states: &[DatasetState], now: Timestamp) -> Status {
+        if self.paused {
+            Status::Paused
+        } else if self
+            .problems(states, now)
+            .iter()
+            .any(|problem| problem.attention)
+        {
+            Status::NeedsAttention
+        } else if self.connected_at.is_none() {
+            Status::AwaitingConsent
+        } else {
+            Status::Connected
+        }
+    }
+
+    /// Everything a person should know about, the most pressing first.
+    pub fn problems(&self, states: &[DatasetState], now: Timestamp) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        let mut say = |kind, attention, sentence: String, since| {
+            problems.push(Problem {
+                kind,
+                sentence,
+                since,
+                attention,
+            });
+        };
+        if let Some(trouble) = &self.sign_in_trouble {
+            say(
+                "sign_in_refused",
+                true,
+                trouble.sentence.clone(),
+                Some(trouble.since),
+            );
+        }
+        let left = expiry::days_left(self.credential.expires_at, now);
+        if left <= 30 {
+            let step = expiry::step(self.credential.expires_at, now).unwrap_or(expiry::Step(30));
+            say(
+                "credential_expiring",
+                true,
+                expiry::sentence(&self.name, step, self.credential.expires_at),
+                None,
+            );
+        }
+        if self.connected_at.is_none() {
+            match self.consent_hint_at {
+                Some(at) if self.roles_may_lag(now) => say("waiting_for_roles", false, "Consent was given. Microsoft takes up to some minutes to pass it on; Muster keeps looking and starts by itself.".to_owned(), Some(at)),
+                Some(at) => say("no_roles", true, "Consent was given, but no permission has arrived for half an hour. In Entra, open the app's API permissions, check that they are of type Application and granted for the tenant, then choose Check again.".to_owned(), Some(at)),
+                None => say("awaiting_consent", false, "An administrator of the tenant has to consent: choose Authorize.".to_owned(), None),
+            }
+        } else {
+            let missing: Vec<&str> = Permission::required()
+                .filter(|p| !self.roles.contains(p))
+                .map(Permission::value)
+                .collect();
+            if missing.len() == Permission::required().count() {
+                say("consent_withdrawn", true, "The tenant no longer grants any permission: consent was withdrawn or the app removed. What was read before is kept. Choose Authorize to ask for consent again.".to_owned(), self.roles_at);
+            } else if !missing.is_empty() && self.roles_may_lag(now) {
+                say(
+                    "waiting_for_roles",
+                    false,
+                    format!(
+                        "Still waiting for {}; everything else is being read. Microsoft takes up to some minutes to pass consent on.",
+                        missing.join(", ")
+                    ),
+                    self.consent_hint_at,
+                );
+            } else if !missing.is_empty() {
+                say(
+                    "missing_permissions",
+                    false,
+                    format!(
+                        "Not granted: {}. What they feed is shown as missing; everything else works. Add them in Entra under API permissions, grant admin consent, then choose Check again.",
+                        missing.join(", ")
+                    ),
+                    self.roles_at,
+                );
+            }
+        }
+        for state in states {
+            let title = crate::datasets::find(&state.dataset).map_or("", |dataset| dataset.title);
+            if let Some(held) = state.held_removal {
+                say(
+                    "removal_held",
+                    true,
+                    format!(
+                        "{title}: {} of {} records are no longer in Microsoft's answer. That is more than usual, so nothing was removed. Answer whether they are really gone.",
+                        held.records, held.of
+                    ),
+                    Some(held.since),
+                );
+            }
+            if let Some(trouble) = &state.trouble
+                && state.phase == crate::state::Phase::Incomplete
+            {
+                say(
+                    "incomplete",
+                    true,
+                    format!("{title}: {trouble}"),
+                    state.last_attempt_at,
+                );
+            }
+        }
+        problems
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{connect::Checked, datasets::users::USERS};
+    use secrecy::SecretString;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().expect("a date")
+    }
+
+    fn integration() -> Integration {
+        let form = Checked {
+            name: "Contoso".into(),
+            tenant_id: "6f1c0c5e-0b7a-4a4f-9c55-2f6d8f0a1b2c"
+                .parse()
+                .expect("a GUID"),
+            client_id: "0c5e6f1c-7a0b-4f4a-559c-0a1b2c2f6d8f"
+                .parse()
+                .expect("a GUID"),
+            client_secret: SecretString::from("not kept"),
+            cloud: None,
+            cadence_minutes: 60,
+        };
+        Integration::new(
+            &form,
+            Cloud::Global,
+            "abc".into(),
+            at("2026-01-01T00:00:00Z"),
+        )
+    }
+
+    #[test]
+    fn status_follows_the_proof_not_the_hint() {
+        let now = at("2026-01-01T00:10:00Z");
+        let mut it = integration();
+        assert_eq!(it.status(&[], now), Status::AwaitingConsent);
+        it.consent_hint_at = Some(now);
+        it.saw_roles(Vec::new(), now);
+        assert_eq!(it.status(&[], now), Status::AwaitingConsent);
+        assert_eq!(it.problems(&[], now)[0].kind, "waiting_for_roles");
+        assert_eq!(
+            it.status(&[], at("2026-01-01T01:00:00Z")),
+            Status::NeedsAttention
+        );
+        it.saw_roles(Permission::required().collect(), now);
+        assert_eq!(it.status(&[], now), Status::Connected);
+        it.saw_roles(Vec::new(), now);
+        assert_eq!(
+            it.problems(&[], at("2026-01-02T00:00:00Z"))[0].kind,
+            "consent_withdrawn"
+        );
+    }
+
+    #[test]
+    fn a_held_removal_and_a_lapsing_secret_need_attention() {
+        let mut it = integration();
+        it.saw_roles(Permission::required().collect(), it.created_at);
+        let mut state = DatasetState::new(&USERS);
+        state.held_removal = Some(crate::state::HeldRemoval {
+            records: 30,
+            of: 100,
+            since: it.created_at,
+        });
+        assert_eq!(it.status(&[state], it.created_at), Status::NeedsAttention);
+        assert_eq!(
+            it.status(&[], at("2026-06-20T00:00:00Z")),
+            Status::NeedsAttention
+        );
+    }
+}

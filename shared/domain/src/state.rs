@@ -1,0 +1,193 @@
+//! Where each dataset of a tenant stands: the stored facts behind every "fresh" and every gap.
+
+use crate::{Dataset, Verdict};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// One dataset of one tenant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DatasetState {
+    /// The dataset's name.
+    pub dataset: String,
+    /// What may be read.
+    pub verdict: Verdict,
+    /// What it is doing, or how its last run ended.
+    pub phase: Phase,
+    /// Why the last run fell short, for a person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<String>,
+    /// Records held now.
+    pub records: u64,
+    /// When the last run began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_attempt_at: Option<Timestamp>,
+    /// When the data was last known to be whole and current.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_success_at: Option<Timestamp>,
+    /// What the last or the present run did.
+    #[serde(default)]
+    pub run: Counters,
+    /// Where the enumeration stands.
+    #[serde(default)]
+    pub checkpoint: Checkpoint,
+    /// The last enumeration that was proven complete.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub complete: Option<Completeness>,
+    /// A removal that waits for a person's answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_removal: Option<HeldRemoval>,
+    /// A person's answer: one removal, however large, may go ahead.
+    #[serde(default)]
+    pub removal_allowed: bool,
+}
+
+/// What a dataset is doing, or how its last run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// Nothing has been read yet.
+    Waiting,
+    /// Being read now.
+    Running,
+    /// Read whole.
+    Fresh,
+    /// Read in part or not at all; what is held is older, and kept.
+    Incomplete,
+    /// Not read, for the reason in the verdict.
+    Blocked,
+    /// Switched off for this tenant.
+    Off,
+}
+
+impl Phase {
+    /// The word in the API and on the pages.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Running => "running",
+            Self::Fresh => "fresh",
+            Self::Incomplete => "incomplete",
+            Self::Blocked => "blocked",
+            Self::Off => "off",
+        }
+    }
+}
+
+/// What a run did. `records read = written + unchanged + passed over`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Counters {
+    /// Objects read from Graph.
+    pub read: u64,
+    /// Records written because they were new or differed.
+    pub written: u64,
+    /// Records equal to what was held: neither read from the store one by one nor written.
+    pub unchanged: u64,
+    /// Records removed.
+    pub removed: u64,
+    /// Change records written.
+    pub changes: u64,
+    /// Requests to Graph, tries included.
+    pub requests: u64,
+    /// Milliseconds spent waiting because Microsoft asked to.
+    pub throttled_ms: u64,
+    /// Milliseconds from start to end.
+    pub took_ms: u64,
+    /// Write capacity units consumed, rounded up.
+    pub write_units: u64,
+    /// Read capacity units consumed, rounded up.
+    pub read_units: u64,
+}
+
+impl std::ops::AddAssign for Counters {
+    fn add_assign(&mut self, other: Self) {
+        self.read += other.read;
+        self.written += other.written;
+        self.unchanged += other.unchanged;
+        self.removed += other.removed;
+        self.changes += other.changes;
+        self.requests += other.requests;
+        self.throttled_ms += other.throttled_ms;
+        self.took_ms = self.took_ms.max(other.took_ms);
+        self.write_units += other.write_units;
+        self.read_units += other.read_units;
+    }
+}
+
+impl Counters {
+    /// What the DynamoDB units cost, in US cents: on demand, us-east-1, $0.625 per million write
+    /// and $0.125 per million read request units (AWS, "Amazon DynamoDB pricing", on-demand,
+    /// 2025).
+    pub fn cost_cents(&self) -> f64 {
+        #[expect(clippy::cast_precision_loss, reason = "units stay far below 2^52")]
+        let dollars = self.write_units as f64 * 0.625e-6 + self.read_units as f64 * 0.125e-6;
+        dollars * 100.0
+    }
+}
+
+/// Where an enumeration stands. Links are Microsoft's, and are checked again when followed.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Checkpoint {
+    /// Where the next delta round begins.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delta_link: Option<String>,
+    /// When that link was given; it lives seven days.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delta_link_at: Option<Timestamp>,
+    /// The next page of a first enumeration that was interrupted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_link: Option<String>,
+    /// When that page link was given; it lives minutes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_link_at: Option<Timestamp>,
+}
+
+/// The proof that an enumeration held everything there was.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Completeness {
+    /// When it began.
+    pub began_at: Timestamp,
+    /// When its last page came.
+    pub ended_at: Timestamp,
+    /// How many objects it held.
+    pub objects: u64,
+    /// What proved it: `deltaLink`, `last page`, `whole report`, `single object`.
+    pub proof: String,
+}
+
+/// A removal too large to believe without asking.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldRemoval {
+    /// How many records would go.
+    pub records: u64,
+    /// How many were held.
+    pub of: u64,
+    /// Since when it waits.
+    pub since: Timestamp,
+}
+
+impl DatasetState {
+    /// A dataset of which nothing is known yet.
+    pub fn new(dataset: &Dataset) -> Self {
+        Self {
+            dataset: dataset.name.to_owned(),
+            verdict: Verdict::Allowed,
+            phase: Phase::Waiting,
+            trouble: None,
+            records: 0,
+            last_attempt_at: None,
+            last_success_at: None,
+            run: Counters::default(),
+            checkpoint: Checkpoint::default(),
+            complete: None,
+            held_removal: None,
+            removal_allowed: false,
+        }
+    }
+
+    /// Whether the records held may be counted: some enumeration was whole once.
+    pub fn countable(&self) -> bool {
+        self.complete.is_some()
+    }
+}

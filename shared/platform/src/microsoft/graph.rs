@@ -1,0 +1,115 @@
+//! One request to Graph: a body, or what its absence means.
+
+use super::{Microsoft, wire_trouble};
+use muster_domain::{
+    Dataset, Enumeration,
+    cloud::Hosts,
+    fault::{self, Fault},
+};
+use secrecy::{ExposeSecret, SecretString};
+use url::Url;
+
+/// A body that came whole.
+#[derive(Debug)]
+pub struct Answer {
+    /// The bytes.
+    pub body: Vec<u8>,
+}
+
+/// The largest page or report that is read; Graph's pages stay far below.
+const LONGEST_BODY: usize = 256 * 1024 * 1024;
+
+impl Microsoft {
+    /// Asks Graph for a page of a dataset. A report's redirect is followed once, to the cloud's
+    /// report hosts only, and without the token.
+    ///
+    /// # Errors
+    /// A fault that says what to do.
+    pub async fn get(
+        &self,
+        dataset: &Dataset,
+        hosts: &Hosts,
+        url: Url,
+        bearer: &SecretString,
+    ) -> Result<Answer, Fault> {
+        let request = self
+            .http
+            .get(url)
+            .bearer_auth(bearer.expose_secret())
+            .header("x-ms-throttle-priority", "low");
+        let response = request
+            .send()
+            .await
+            .map_err(|e| Fault::Passing(wire_trouble(&e).to_owned()))?;
+        if response.status().is_redirection() && dataset.enumeration == Enumeration::Report {
+            let location = response
+                .headers()
+                .get(reqwest::header::LOCATION)
+                .and_then(|l| l.to_str().ok());
+            let url = hosts
+                .follow_report(location.unwrap_or_default())
+                .map_err(|_| foreign())?;
+            let response = self
+                .http
+                .get(url)
+                .send()
+                .await
+                .map_err(|e| Fault::Passing(wire_trouble(&e).to_owned()))?;
+            // The download link is short-lived: whatever is wrong with it, asking Graph for a new one may help.
+            if !response.status().is_success() {
+                return Err(Fault::Passing(format!(
+                    "report download {}",
+                    response.status().as_u16()
+                )));
+            }
+            return whole(response).await;
+        }
+        let status = response.status().as_u16();
+        if response.status().is_success() {
+            return whole(response).await;
+        }
+        if response.status().is_redirection() {
+            return Err(foreign());
+        }
+        let retry_after = response
+            .headers()
+            .get(reqwest::header::RETRY_AFTER)
+            .and_then(|v| v.to_str().ok())
+            .map(str::to_owned);
+        let body = whole(response)
+            .await
+            .map(|answer| answer.body)
+            .unwrap_or_default();
+        Err(fault::classify(
+            dataset,
+            status,
+            retry_after.as_deref(),
+            &body,
+            crate::now(),
+        ))
+    }
+}
+
+fn foreign() -> Fault {
+    Fault::Refused {
+        status: 302,
+        code: "a redirect out of this tenant's cloud".to_owned(),
+    }
+}
+
+async fn whole(mut response: reqwest::Response) -> Result<Answer, Fault> {
+    let mut body = Vec::new();
+    loop {
+        match response.chunk().await {
+            Ok(Some(chunk)) if body.len() + chunk.len() > LONGEST_BODY => {
+                return Err(Fault::Refused {
+                    status: 200,
+                    code: "an answer too large to read".to_owned(),
+                });
+            }
+            Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+            Ok(None) => return Ok(Answer { body }),
+            Err(error) => return Err(Fault::Passing(wire_trouble(&error).to_owned())),
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! Microsoft, over HTTP: sign-in and Graph. Answers come back as values; what they mean is the
+//! domain's to say.
+
+mod graph;
+mod sign_in;
+
+pub use graph::Answer;
+pub use sign_in::{Discovery, SignInFailure, Token};
+
+use muster_domain::cloud::{Cloud, Hosts};
+use std::time::Duration;
+use url::Url;
+
+/// The client for Microsoft's services. Never follows a redirect by itself.
+#[derive(Debug, Clone)]
+pub struct Microsoft {
+    http: reqwest::Client,
+    login: Option<Url>,
+    graph: Option<Url>,
+}
+
+impl Microsoft {
+    /// A client for Microsoft's own hosts, or for what replaces them in this installation.
+    ///
+    /// # Errors
+    /// When the TLS stack cannot be set up.
+    pub fn new(login: Option<Url>, graph: Option<Url>) -> Result<Self, reqwest::Error> {
+        let http = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(Duration::from_secs(10))
+            .read_timeout(Duration::from_secs(60))
+            .user_agent(concat!("Muster/", env!("CARGO_PKG_VERSION")))
+            .build()?;
+        Ok(Self { http, login, graph })
+    }
+
+    /// The hosts a cloud is reached at.
+    pub fn hosts(&self, cloud: Cloud) -> Hosts {
+        Hosts::replaced(cloud, self.login.as_ref(), self.graph.as_ref())
+    }
+}
+
+/// An HTTP failure in words, without the URL: it may hold a page token or a signed query.
+fn wire_trouble(error: &reqwest::Error) -> &'static str {
+    if error.is_timeout() {
+        "no answer in time"
+    } else if error.is_connect() {
+        "no connection"
+    } else {
+        "the connection broke off"
+    }
+}

@@ -1,0 +1,46 @@
+//! The sync queue: SQS FIFO on AWS, an in-process channel locally. At least once, one message at a
+//! time for each tenant. A message names the tenant and nothing else.
+
+mod local;
+mod sqs;
+
+pub use local::{LocalQueue, LocalReceiver};
+pub use sqs::SqsQueue;
+
+use muster_domain::TenantId;
+use serde::{Deserialize, Serialize};
+
+/// The message: whose sync is due. Everything else is in the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SyncMessage {
+    /// The tenant.
+    pub tenant_id: TenantId,
+}
+
+/// Where sync messages go.
+#[derive(Debug, Clone)]
+pub enum Queue {
+    /// A channel in this process.
+    Local(LocalQueue),
+    /// An SQS FIFO queue.
+    Sqs(SqsQueue),
+}
+
+/// Why a message was not taken.
+#[derive(Debug, thiserror::Error)]
+#[error("the sync queue did not take the message: {0}")]
+pub struct QueueError(pub String);
+
+impl Queue {
+    /// Asks for a sync of a tenant.
+    ///
+    /// # Errors
+    /// When the queue does not take it.
+    pub async fn send(&self, message: SyncMessage) -> Result<(), QueueError> {
+        match self {
+            Self::Local(queue) => queue.send(message),
+            Self::Sqs(queue) => queue.send(message).await,
+        }
+    }
+}

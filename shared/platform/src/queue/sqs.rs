@@ -1,0 +1,39 @@
+//! The queue on AWS: SQS FIFO, one message group a tenant.
+
+use super::{QueueError, SyncMessage};
+use aws_sdk_sqs::{Client, error::ProvideErrorMetadata};
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+
+/// An SQS FIFO queue.
+#[derive(Debug, Clone)]
+pub struct SqsQueue {
+    client: Client,
+    url: String,
+}
+
+impl SqsQueue {
+    /// The queue at this URL.
+    pub fn new(client: Client, url: String) -> Self {
+        Self { client, url }
+    }
+
+    /// Sends a message. Its deduplication id is random: a repeated message does no harm, while
+    /// one swallowed by deduplication would be a sync that somebody waits for.
+    ///
+    /// # Errors
+    /// When SQS refuses or does not answer.
+    pub async fn send(&self, message: SyncMessage) -> Result<(), QueueError> {
+        let body = serde_json::to_string(&message).map_err(|e| QueueError(e.to_string()))?;
+        let sent = self
+            .client
+            .send_message()
+            .queue_url(&self.url)
+            .message_group_id(message.tenant_id.to_string())
+            .message_deduplication_id(BASE64_URL_SAFE_NO_PAD.encode(crate::random::<16>()))
+            .message_body(body)
+            .send()
+            .await;
+        sent.map(|_| ())
+            .map_err(|e| QueueError(e.code().unwrap_or("no answer").to_owned()))
+    }
+}

@@ -1,0 +1,123 @@
+//! Everything a handler needs of the world, chosen in one place when a context is built.
+
+use crate::{
+    Store,
+    alert::Alerts,
+    microsoft::Microsoft,
+    queue::{Queue, SqsQueue},
+    schedule::{EventBridgeSchedule, Schedule},
+    vault::{SecretsManagerVault, Vault},
+};
+use aws_config::BehaviorVersion;
+use url::Url;
+
+/// The store, Microsoft, and the four ports.
+#[derive(Debug, Clone)]
+pub struct Services {
+    /// The two tables.
+    pub store: Store,
+    /// Client secrets.
+    pub vault: Vault,
+    /// Sync messages.
+    pub queue: Queue,
+    /// When syncs are due.
+    pub schedule: Schedule,
+    /// Words to a person.
+    pub alerts: Alerts,
+    /// Sign-in and Graph.
+    pub microsoft: Microsoft,
+    /// The address this installation is reached at, without a slash at its end.
+    pub public_url: Url,
+    /// The key that session cookies are sealed with.
+    pub session_key: [u8; 32],
+}
+
+/// A setting that is missing or wrong.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingError {
+    /// It is not set.
+    #[error("the environment variable {0} is not set")]
+    Missing(&'static str),
+    /// It cannot be read.
+    #[error("the environment variable {0} is not as it must be: {1}")]
+    Wrong(&'static str, String),
+}
+
+impl Services {
+    /// The AWS side, from the function's environment. Nothing is asked of AWS here.
+    ///
+    /// # Errors
+    /// When a setting is missing or wrong.
+    pub async fn on_aws() -> Result<Self, SettingError> {
+        let config = aws_config::load_defaults(BehaviorVersion::latest()).await;
+        let wrong = |name, e: &dyn std::fmt::Display| SettingError::Wrong(name, e.to_string());
+        let microsoft = Microsoft::new(url("LOGIN_URL")?, url("GRAPH_URL")?)
+            .map_err(|e| wrong("SSL_CERT_FILE", &e))?;
+        Ok(Self {
+            store: Store::new(
+                aws_sdk_dynamodb::Client::new(&config),
+                setting("INTEGRATIONS_TABLE")?,
+                setting("ASSETS_TABLE")?,
+            ),
+            vault: Vault::SecretsManager(SecretsManagerVault::new(
+                aws_sdk_secretsmanager::Client::new(&config),
+                setting("SECRET_PREFIX")?,
+            )),
+            queue: Queue::Sqs(SqsQueue::new(
+                aws_sdk_sqs::Client::new(&config),
+                setting("SYNC_QUEUE_URL")?,
+            )),
+            schedule: Schedule::EventBridge(EventBridgeSchedule::new(
+                aws_sdk_scheduler::Client::new(&config),
+                setting("SCHEDULE_GROUP")?,
+                setting("SYNC_QUEUE_ARN")?,
+                setting("SCHEDULE_ROLE_ARN")?,
+            )),
+            alerts: Alerts::Sns {
+                client: aws_sdk_sns::Client::new(&config),
+                topic: setting("ALERT_TOPIC_ARN")?,
+            },
+            microsoft,
+            public_url: url("PUBLIC_URL")?.ok_or(SettingError::Missing("PUBLIC_URL"))?,
+            session_key: session_key()?,
+        })
+    }
+
+    /// A page of this installation.
+    pub fn page(&self, path: &str) -> String {
+        format!("{}{path}", self.public_url.as_str().trim_end_matches('/'))
+    }
+
+    /// The redirect URI that the app registration lists.
+    pub fn redirect_uri(&self) -> String {
+        self.page("/account/integration/oauth")
+    }
+}
+
+fn setting(name: &'static str) -> Result<String, SettingError> {
+    std::env::var(name).map_err(|_| SettingError::Missing(name))
+}
+
+fn url(name: &'static str) -> Result<Option<Url>, SettingError> {
+    match std::env::var(name) {
+        Ok(text) if !text.is_empty() => text
+            .parse()
+            .map(Some)
+            .map_err(|e| SettingError::Wrong(name, format!("{e}"))),
+        _ => Ok(None),
+    }
+}
+
+fn session_key() -> Result<[u8; 32], SettingError> {
+    use base64::{Engine, prelude::BASE64_STANDARD};
+    let wrong = || {
+        SettingError::Wrong(
+            "SESSION_KEY",
+            "it is not 32 bytes, base64-encoded".to_owned(),
+        )
+    };
+    let bytes = BASE64_STANDARD
+        .decode(setting("SESSION_KEY")?.trim())
+        .map_err(|_| wrong())?;
+    bytes.try_into().map_err(|_| wrong())
+}

@@ -1,0 +1,138 @@
+//! Integrations: one item each, replaced whole under a version, so that two writers never lose
+//! each other's change.
+
+use super::{
+    Item, Store, StoreError, from_json, lost_condition, number, tables::BY_NAME, text, to_json,
+};
+use muster_domain::{Integration, TenantId};
+
+const ITEM: &str = "integration";
+
+impl Store {
+    /// Stores a new integration.
+    ///
+    /// # Errors
+    /// `Exists` when the tenant is connected already.
+    pub async fn create_integration(&self, integration: &Integration) -> Result<(), StoreError> {
+        let sent = self
+            .client
+            .put_item()
+            .table_name(&self.integrations)
+            .set_item(Some(item(integration, 1)?))
+            .condition_expression("attribute_not_exists(tenant_id)")
+            .send()
+            .await;
+        match sent {
+            Ok(_) => Ok(()),
+            Err(error) if lost_condition(&error) => Err(StoreError::Exists),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// One integration.
+    ///
+    /// # Errors
+    /// When the store does not answer or the item cannot be read.
+    pub async fn integration(&self, tenant: TenantId) -> Result<Option<Integration>, StoreError> {
+        Ok(self
+            .versioned(tenant)
+            .await?
+            .map(|(integration, _)| integration))
+    }
+
+    /// All integrations, by name.
+    ///
+    /// # Errors
+    /// When the store does not answer or an item cannot be read.
+    pub async fn integrations(&self) -> Result<Vec<Integration>, StoreError> {
+        let mut all = Vec::new();
+        let mut pages = self
+            .client
+            .query()
+            .table_name(&self.integrations)
+            .index_name(BY_NAME)
+            .key_condition_expression("listed = :listed")
+            .expression_attribute_values(":listed", text(ITEM))
+            .into_paginator()
+            .send();
+        while let Some(page) = pages.next().await {
+            for item in page?.items() {
+                all.push(from_json(item, "integration")?);
+            }
+        }
+        Ok(all)
+    }
+
+    /// Changes an integration; `None` when there is none. The change may be tried more than once.
+    ///
+    /// # Errors
+    /// When the store does not answer, or others keep changing the same item.
+    pub async fn update_integration(
+        &self,
+        tenant: TenantId,
+        change: impl Fn(&mut Integration),
+    ) -> Result<Option<Integration>, StoreError> {
+        for _ in 0..20 {
+            let Some((mut integration, version)) = self.versioned(tenant).await? else {
+                return Ok(None);
+            };
+            let before = integration.clone();
+            change(&mut integration);
+            if integration == before {
+                return Ok(Some(integration));
+            }
+            let sent = self
+                .client
+                .put_item()
+                .table_name(&self.integrations)
+                .set_item(Some(item(&integration, version + 1)?))
+                .condition_expression("version = :version")
+                .expression_attribute_values(":version", number(version))
+                .send()
+                .await;
+            match sent {
+                Ok(_) => return Ok(Some(integration)),
+                Err(error) if lost_condition(&error) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(StoreError::Unavailable(
+            "the integration keeps being changed by others".to_owned(),
+        ))
+    }
+
+    async fn versioned(&self, tenant: TenantId) -> Result<Option<(Integration, u64)>, StoreError> {
+        let got = self
+            .client
+            .get_item()
+            .table_name(&self.integrations)
+            .key("tenant_id", text(tenant.to_string()))
+            .key("item", text(ITEM))
+            .consistent_read(true)
+            .send()
+            .await?;
+        let Some(item) = got.item else {
+            return Ok(None);
+        };
+        let version = item
+            .get("version")
+            .and_then(|v| v.as_n().ok())
+            .and_then(|n| n.parse().ok());
+        let version =
+            version.ok_or_else(|| StoreError::Unreadable("version is missing".to_owned()))?;
+        Ok(Some((from_json(&item, "integration")?, version)))
+    }
+}
+
+fn item(integration: &Integration, version: u64) -> Result<Item, StoreError> {
+    let tenant = integration.tenant_id.to_string();
+    let name_key = format!("{}#{tenant}", integration.name.to_lowercase());
+    Ok(Item::from([
+        ("tenant_id".to_owned(), text(tenant)),
+        ("item".to_owned(), text(ITEM)),
+        ("listed".to_owned(), text(ITEM)),
+        ("name_key".to_owned(), text(name_key)),
+        ("version".to_owned(), number(version)),
+        ("integration".to_owned(), to_json(integration)?),
+    ]))
+}

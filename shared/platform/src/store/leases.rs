@@ -1,0 +1,116 @@
+//! One worker a tenant: a lease with a number that only grows. What is written under a lease is
+//! conditioned on the number, so that a worker which lost its lease cannot overwrite newer state.
+
+use super::{Store, StoreError, lost_condition, number, text};
+use jiff::{SignedDuration, Timestamp};
+use muster_domain::TenantId;
+
+/// The right to sync a tenant, until it lapses or is given to another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lease {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// The fencing number.
+    pub number: u64,
+    owner: String,
+}
+
+/// How long a lease holds without being renewed.
+pub const LEASE_LIFE: SignedDuration = SignedDuration::from_secs(60);
+
+impl Store {
+    /// Takes the tenant's lease; `None` while another owner holds it. The same owner takes it
+    /// again at once: a process that was killed and started again need not wait.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn acquire_lease(
+        &self,
+        tenant: TenantId,
+        owner: &str,
+        now: Timestamp,
+    ) -> Result<Option<Lease>, StoreError> {
+        let until = now.checked_add(LEASE_LIFE).unwrap_or(now);
+        let sent = self
+            .client
+            .update_item()
+            .table_name(&self.integrations)
+            .key("tenant_id", text(tenant.to_string()))
+            .key("item", text("lease"))
+            .update_expression("SET #owner = :owner, #until = :until ADD #number :one")
+            .condition_expression(
+                "attribute_not_exists(#until) OR #until < :now OR #owner = :owner",
+            )
+            .expression_attribute_names("#owner", "owner")
+            .expression_attribute_names("#until", "until")
+            .expression_attribute_names("#number", "number")
+            .expression_attribute_values(":owner", text(owner))
+            .expression_attribute_values(":until", number(until.as_second()))
+            .expression_attribute_values(":now", number(now.as_second()))
+            .expression_attribute_values(":one", number(1))
+            .return_values(aws_sdk_dynamodb::types::ReturnValue::UpdatedNew)
+            .send()
+            .await;
+        match sent {
+            Ok(updated) => {
+                let number = updated
+                    .attributes
+                    .as_ref()
+                    .and_then(|a| a.get("number")?.as_n().ok()?.parse().ok());
+                let number = number
+                    .ok_or_else(|| StoreError::Unreadable("the lease has no number".to_owned()))?;
+                Ok(Some(Lease {
+                    tenant,
+                    number,
+                    owner: owner.to_owned(),
+                }))
+            }
+            Err(error) if lost_condition(&error) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Prolongs a lease.
+    ///
+    /// # Errors
+    /// `LeaseLost` when it was given to another, or the integration was deleted.
+    pub async fn renew_lease(&self, lease: &Lease, now: Timestamp) -> Result<(), StoreError> {
+        self.set_lease(lease, now.checked_add(LEASE_LIFE).unwrap_or(now))
+            .await
+    }
+
+    /// Gives a lease back; one that is lost already is no trouble.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn release_lease(&self, lease: &Lease) -> Result<(), StoreError> {
+        match self.set_lease(lease, Timestamp::UNIX_EPOCH).await {
+            Err(StoreError::LeaseLost) => Ok(()),
+            other => other,
+        }
+    }
+
+    async fn set_lease(&self, lease: &Lease, until: Timestamp) -> Result<(), StoreError> {
+        let sent = self
+            .client
+            .update_item()
+            .table_name(&self.integrations)
+            .key("tenant_id", text(lease.tenant.to_string()))
+            .key("item", text("lease"))
+            .update_expression("SET #until = :until")
+            .condition_expression("#owner = :owner AND #number = :number")
+            .expression_attribute_names("#owner", "owner")
+            .expression_attribute_names("#until", "until")
+            .expression_attribute_names("#number", "number")
+            .expression_attribute_values(":owner", text(&lease.owner))
+            .expression_attribute_values(":number", number(lease.number))
+            .expression_attribute_values(":until", number(until.as_second()))
+            .send()
+            .await;
+        match sent {
+            Ok(_) => Ok(()),
+            Err(error) if lost_condition(&error) => Err(StoreError::LeaseLost),
+            Err(error) => Err(error.into()),
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! The store: two DynamoDB tables, spoken to with the AWS SDK everywhere. On AWS it is DynamoDB,
+//! locally an embedded server of the same API.
+//!
+//! `integrations`: partition key `tenant_id`, sort key `item` (`integration`, `lease`,
+//! `dataset#users`, `consent#…`). `assets`: partition key `pk` (`TENANT#<tenant>#<dataset>`,
+//! `…#changes`, `…#summary`), sort key `sk`. Every partition key begins with the tenant, so that
+//! `dynamodb:LeadingKeys` can fence it.
+
+mod changes;
+mod consents;
+mod erase;
+mod integrations;
+mod leases;
+mod records;
+mod states;
+mod summaries;
+mod tables;
+
+pub use changes::{ChangePage, ChangeQuery};
+pub use consents::ConsentState;
+pub use erase::Receipt;
+pub use leases::Lease;
+pub use records::{Batch, Units};
+
+use aws_sdk_dynamodb::{
+    Client,
+    config::{BehaviorVersion, Credentials, Region},
+    error::{ProvideErrorMetadata, SdkError},
+    types::AttributeValue,
+};
+use muster_domain::TenantId;
+use std::collections::HashMap;
+
+/// The two tables, through one client.
+#[derive(Debug, Clone)]
+pub struct Store {
+    client: Client,
+    integrations: String,
+    assets: String,
+}
+
+/// One variant for each thing a caller does about it.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The item is there already.
+    #[error("it is stored already")]
+    Exists,
+    /// Somebody else holds the tenant's lease, or a later one was given.
+    #[error("another worker has taken over")]
+    LeaseLost,
+    /// The disk is full.
+    #[error(
+        "the disk that holds the data is full; free some space and try again, nothing stored so far is lost"
+    )]
+    DiskFull,
+    /// DynamoDB did not answer, or refused.
+    #[error("the store did not answer: {0}")]
+    Unavailable(String),
+    /// What is stored cannot be read.
+    #[error("a stored item cannot be read: {0}")]
+    Unreadable(String),
+}
+
+pub(crate) type Item = HashMap<String, AttributeValue>;
+
+impl Store {
+    /// A store on AWS.
+    pub fn new(client: Client, integrations: String, assets: String) -> Self {
+        Self {
+            client,
+            integrations,
+            assets,
+        }
+    }
+
+    /// A store on an embedded server at this loopback address.
+    pub fn embedded(address: std::net::SocketAddr) -> Self {
+        let http = aws_smithy_http_client::Builder::new().build_http();
+        let config = aws_sdk_dynamodb::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .endpoint_url(format!("http://{address}"))
+            .region(Region::new("local"))
+            .credentials_provider(Credentials::new("local", "local", None, None, "embedded"))
+            .http_client(http)
+            .build();
+        Self::new(
+            Client::from_conf(config),
+            "integrations".to_owned(),
+            "assets".to_owned(),
+        )
+    }
+}
+
+impl<E, R> From<SdkError<E, R>> for StoreError
+where
+    E: ProvideErrorMetadata,
+{
+    fn from(error: SdkError<E, R>) -> Self {
+        let code = error.code().unwrap_or_default();
+        let message = error.message().unwrap_or_default();
+        if message.contains("disk is full") || message.contains("No space left") {
+            return Self::DiskFull;
+        }
+        match error {
+            SdkError::ServiceError(_) => {
+                Self::Unavailable(format!("{code} {message}").trim().to_owned())
+            }
+            SdkError::TimeoutError(_) => Self::Unavailable("no answer in time".to_owned()),
+            SdkError::DispatchFailure(_) => Self::Unavailable("no connection".to_owned()),
+            _ => Self::Unavailable("no proper answer".to_owned()),
+        }
+    }
+}
+
+pub(crate) fn text(value: impl Into<String>) -> AttributeValue {
+    AttributeValue::S(value.into())
+}
+
+pub(crate) fn number(value: impl std::fmt::Display) -> AttributeValue {
+    AttributeValue::N(value.to_string())
+}
+
+pub(crate) fn get_text<'a>(item: &'a Item, name: &str) -> Option<&'a str> {
+    item.get(name)?.as_s().ok().map(String::as_str)
+}
+
+pub(crate) fn partition(tenant: TenantId, what: &str) -> AttributeValue {
+    text(format!("TENANT#{tenant}#{what}"))
+}
+
+/// Whether a conditional write lost its condition.
+pub(crate) fn lost_condition<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {
+    error.code() == Some("ConditionalCheckFailedException")
+}
+
+pub(crate) fn to_json<T: serde::Serialize>(value: &T) -> Result<AttributeValue, StoreError> {
+    serde_json::to_string(value)
+        .map(text)
+        .map_err(|e| StoreError::Unreadable(e.to_string()))
+}
+
+pub(crate) fn from_json<T: serde::de::DeserializeOwned>(
+    item: &Item,
+    name: &str,
+) -> Result<T, StoreError> {
+    let text =
+        get_text(item, name).ok_or_else(|| StoreError::Unreadable(format!("{name} is missing")))?;
+    serde_json::from_str(text).map_err(|e| StoreError::Unreadable(format!("{name}: {e}")))
+}

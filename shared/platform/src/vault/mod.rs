@@ -1,0 +1,94 @@
+//! The secret vault: Secrets Manager on AWS, an encrypted file locally. Nothing else holds a
+//! client secret.
+
+mod file;
+mod secrets_manager;
+
+pub use file::FileVault;
+pub use secrets_manager::SecretsManagerVault;
+
+use muster_domain::TenantId;
+use secrecy::SecretString;
+
+/// Where client secrets are kept.
+#[derive(Debug, Clone)]
+pub enum Vault {
+    /// An encrypted file.
+    File(FileVault),
+    /// AWS Secrets Manager.
+    SecretsManager(SecretsManagerVault),
+}
+
+/// Why the vault does not do it.
+#[derive(Debug, thiserror::Error)]
+pub enum VaultError {
+    /// The file was altered, or sealed with another key.
+    #[error(
+        "the vault {file} cannot be opened: it was sealed with another key, or altered. Nothing was changed. Restore the file from a backup, or give the key it was sealed with in MUSTER_VAULT_KEY or {key}"
+    )]
+    NotOpened {
+        /// The vault file.
+        file: String,
+        /// The key file.
+        key: String,
+    },
+    /// There is a vault but no key.
+    #[error(
+        "the vault {file} is there, but its key is not. Nothing was changed. Put the key back at {key}, or give it in MUSTER_VAULT_KEY"
+    )]
+    KeyMissing {
+        /// The vault file.
+        file: String,
+        /// The key file.
+        key: String,
+    },
+    /// The key is no key.
+    #[error("{0} is not a vault key: 32 bytes, base64-encoded")]
+    BadKey(String),
+    /// A file cannot be read or written.
+    #[error("the vault file {path}: {problem}. Nothing stored so far is lost")]
+    Io {
+        /// The file.
+        path: String,
+        /// What the operating system says.
+        problem: String,
+    },
+    /// Secrets Manager did not answer, or refused.
+    #[error("Secrets Manager did not answer: {0}")]
+    Unavailable(String),
+}
+
+impl Vault {
+    /// The tenant's client secret.
+    ///
+    /// # Errors
+    /// When the vault cannot be read.
+    pub async fn get(&self, tenant: TenantId) -> Result<Option<SecretString>, VaultError> {
+        match self {
+            Self::File(vault) => vault.get(tenant),
+            Self::SecretsManager(vault) => vault.get(tenant).await,
+        }
+    }
+
+    /// Keeps the tenant's client secret, in place of the one before.
+    ///
+    /// # Errors
+    /// When the vault cannot be written; the one before is kept then.
+    pub async fn put(&self, tenant: TenantId, secret: &SecretString) -> Result<(), VaultError> {
+        match self {
+            Self::File(vault) => vault.put(tenant, secret),
+            Self::SecretsManager(vault) => vault.put(tenant, secret).await,
+        }
+    }
+
+    /// Forgets the tenant's client secret; whether there was one.
+    ///
+    /// # Errors
+    /// When the vault cannot be written.
+    pub async fn remove(&self, tenant: TenantId) -> Result<bool, VaultError> {
+        match self {
+            Self::File(vault) => vault.remove(tenant),
+            Self::SecretsManager(vault) => vault.remove(tenant).await,
+        }
+    }
+}
