@@ -25,6 +25,9 @@ pub struct Integration {
     /// Whether a person has paused it.
     #[serde(default)]
     pub paused: bool,
+    /// Whether it is being deleted: nothing is read for it any more.
+    #[serde(default)]
+    pub deleting: bool,
     /// When it was connected.
     pub created_at: Timestamp,
     /// What is known of its credential.
@@ -160,6 +163,7 @@ impl Integration {
             cloud,
             cadence_minutes: form.cadence_minutes,
             paused: false,
+            deleting: false,
             created_at: now,
             credential: Credential::client_secret(hint, now),
             roles: Vec::new(),

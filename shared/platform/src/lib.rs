@@ -4,11 +4,15 @@
 //! Nothing here decides: what to do about an answer, a page or a date is `muster-domain`'s.
 
 pub mod alert;
+pub mod connect;
+pub mod consent;
+pub mod disconnect;
 pub mod microsoft;
 pub mod queue;
 pub mod schedule;
 pub mod seal;
 pub mod services;
+pub mod session;
 pub mod store;
 pub mod vault;
 

@@ -20,15 +20,21 @@ pub struct Receipt {
 }
 
 impl Store {
-    /// Deletes every item of a tenant. The integration's own item goes first, so that a worker
-    /// that is still busy finds its lease gone and stops; call again to sweep what it left.
+    /// Deletes every item of a tenant: its lease first, so that a worker that is busy stops at its
+    /// next page; the integration itself last, so that an interrupted deletion can be asked for
+    /// again. A second call sweeps what a busy worker left.
     ///
     /// # Errors
     /// When the store does not answer; calling again goes on.
     pub async fn erase(&self, tenant: TenantId, receipt: &mut Receipt) -> Result<(), StoreError> {
-        let id = text(tenant.to_string());
-        receipt.control_items += self
-            .erase_partition(&self.integrations, ("tenant_id", "item"), id)
+        self.update_integration(tenant, |integration| integration.deleting = true)
+            .await?;
+        self.client
+            .delete_item()
+            .table_name(&self.integrations)
+            .key("tenant_id", text(tenant.to_string()))
+            .key("item", text("lease"))
+            .send()
             .await?;
         for dataset in datasets::ALL {
             let gone = self
@@ -41,6 +47,10 @@ impl Store {
             .await?;
         receipt.summaries += self
             .erase_partition(&self.assets, ("pk", "sk"), partition(tenant, "summary"))
+            .await?;
+        let id = text(tenant.to_string());
+        receipt.control_items += self
+            .erase_partition(&self.integrations, ("tenant_id", "item"), id)
             .await?;
         Ok(())
     }

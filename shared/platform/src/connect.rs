@@ -1,0 +1,229 @@
+//! Connecting a tenant: everything is proven before anything is stored.
+
+use crate::{
+    Services,
+    microsoft::{SignInFailure, Token},
+    store::StoreError,
+    vault::VaultError,
+};
+use muster_domain::{
+    ClientId, Integration, TenantId,
+    aadsts::{self, Field},
+    cloud::Cloud,
+    connect::{self, Checked, FieldError, Form},
+};
+use secrecy::{ExposeSecret, SecretString};
+
+/// Why a tenant was not connected, or a credential not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// Fields are wrong.
+    #[error("{} fields are wrong", .0.len())]
+    Fields(Vec<FieldError>),
+    /// The tenant is connected already.
+    #[error("the tenant is connected already")]
+    Connected,
+    /// There is no such integration.
+    #[error("the tenant is not connected")]
+    Unknown,
+    /// Microsoft's sign-in service did not answer.
+    #[error("Microsoft's sign-in service did not answer: {0}")]
+    Unreachable(String),
+    /// The store did not take it.
+    #[error("the store did not take it")]
+    Store(#[source] StoreError),
+    /// The vault did not take it.
+    #[error("the vault did not take it")]
+    Vault(#[source] VaultError),
+}
+
+/// Checks the form, the tenant and the credential; stores the integration, then its schedule.
+///
+/// # Errors
+/// When anything is wrong; nothing is stored then.
+pub async fn connect(services: &Services, form: Form) -> Result<Integration, ConnectError> {
+    let form = form.check().map_err(ConnectError::Fields)?;
+    if services
+        .store
+        .integration(form.tenant_id)
+        .await
+        .map_err(ConnectError::Store)?
+        .is_some()
+    {
+        return Err(ConnectError::Connected);
+    }
+    let cloud = find_cloud(services, &form).await?;
+    let token = prove(
+        services,
+        cloud,
+        form.tenant_id,
+        form.client_id,
+        &form.client_secret,
+    )
+    .await?;
+    let now = crate::now();
+    let mut integration = Integration::new(&form, cloud, hint(&form.client_secret), now);
+    // Consent may have been given in Entra already; the token says so.
+    integration.saw_roles(token.claims.roles, now);
+    services
+        .store
+        .create_integration(&integration)
+        .await
+        .map_err(|error| match error {
+            StoreError::Exists => ConnectError::Connected,
+            error => ConnectError::Store(error),
+        })?;
+    // The secret after the item: of two who connect the same tenant at once, only one comes here.
+    if let Err(error) = services
+        .vault
+        .put(form.tenant_id, &form.client_secret)
+        .await
+    {
+        let mut receipt = crate::store::Receipt::default();
+        services
+            .store
+            .erase(form.tenant_id, &mut receipt)
+            .await
+            .map_err(ConnectError::Store)?;
+        return Err(ConnectError::Vault(error));
+    }
+    if let Err(error) = services
+        .schedule
+        .every(form.tenant_id, form.cadence_minutes)
+        .await
+    {
+        tracing::error!(tenant.id = %form.tenant_id, %error, "the schedule was not set; it is set again at the next change");
+    }
+    Ok(integration)
+}
+
+/// Proves a new client secret, then puts it in place of the one before.
+///
+/// # Errors
+/// When it is not proven; the one before stays.
+pub async fn replace_secret(
+    services: &Services,
+    tenant: TenantId,
+    secret: &SecretString,
+) -> Result<Integration, ConnectError> {
+    let integration = services
+        .store
+        .integration(tenant)
+        .await
+        .map_err(ConnectError::Store)?
+        .ok_or(ConnectError::Unknown)?;
+    let secret = connect::secret(secret).map_err(|e| ConnectError::Fields(vec![e]))?;
+    let token = prove(
+        services,
+        integration.cloud,
+        tenant,
+        integration.client_id,
+        &secret,
+    )
+    .await?;
+    services
+        .vault
+        .put(tenant, &secret)
+        .await
+        .map_err(ConnectError::Vault)?;
+    let now = crate::now();
+    let credential = muster_domain::expiry::Credential::client_secret(hint(&secret), now);
+    let updated = services
+        .store
+        .update_integration(tenant, |integration| {
+            integration.credential = credential.clone();
+            integration.saw_roles(token.claims.roles.clone(), now);
+            // The true expiry comes with the next sync.
+            integration.sync.requested_at = Some(now);
+        })
+        .await
+        .map_err(ConnectError::Store)?;
+    updated.ok_or(ConnectError::Unknown)
+}
+
+/// The tenant's cloud, by OpenID discovery: the one chosen first, then the others.
+async fn find_cloud(services: &Services, form: &Checked) -> Result<Cloud, ConnectError> {
+    let chosen = form.cloud.unwrap_or_default();
+    let found = discover(services, chosen, form.tenant_id.uuid()).await?;
+    match found {
+        Some(cloud) if form.cloud.is_none() || Some(cloud) == form.cloud => return Ok(cloud),
+        Some(cloud) => {
+            return Err(field(
+                "cloud",
+                format!(
+                    "Microsoft says that this tenant is in {} ({}), not in {}. Choose that one, or leave the choice out.",
+                    cloud.title(),
+                    cloud.name(),
+                    chosen.title()
+                ),
+            ));
+        }
+        None => {}
+    }
+    if form.cloud.is_none() {
+        for cloud in [Cloud::GccHigh, Cloud::China] {
+            if let Ok(Some(found)) = discover(services, cloud, form.tenant_id.uuid()).await {
+                return Ok(found);
+            }
+        }
+    }
+    if let Ok(Some(_)) = discover(services, chosen, form.client_id.uuid()).await {
+        return Err(ConnectError::Fields(vec![
+            FieldError::new(
+                "tenant_id",
+                "This is not a tenant, but the client ID is: the two are swapped. Put the Directory (tenant) ID here.",
+            ),
+            FieldError::new(
+                "client_id",
+                "This is a tenant ID: the two are swapped. Put the Application (client) ID here.",
+            ),
+        ]));
+    }
+    Err(field("tenant_id", aadsts::explain(Some(90_002)).sentence))
+}
+
+async fn discover(
+    services: &Services,
+    cloud: Cloud,
+    directory: uuid::Uuid,
+) -> Result<Option<Cloud>, ConnectError> {
+    match services.microsoft.discover(cloud, directory).await {
+        Ok(found) => Ok(found.map(|found| found.cloud.unwrap_or(cloud))),
+        Err(SignInFailure::Unreachable(why)) => Err(ConnectError::Unreachable(why)),
+        Err(SignInFailure::Refused(error)) => {
+            Err(field("tenant_id", aadsts::explain(error.code()).sentence))
+        }
+        Err(SignInFailure::NotProof(_)) => Ok(None),
+    }
+}
+
+async fn prove(
+    services: &Services,
+    cloud: Cloud,
+    tenant: TenantId,
+    client: ClientId,
+    secret: &SecretString,
+) -> Result<Token, ConnectError> {
+    services.microsoft.mint(cloud, tenant, client, secret).await.map_err(|failure| match failure {
+        SignInFailure::Unreachable(why) => ConnectError::Unreachable(why),
+        SignInFailure::NotProof(_) => field("client_id", "Microsoft answered with a token for another tenant or app. Copy both IDs again from the app registration's Overview page."),
+        SignInFailure::Refused(error) => {
+            let explained = aadsts::explain(error.code());
+            let name = match explained.field {
+                Field::TenantId => "tenant_id",
+                Field::ClientId => "client_id",
+                Field::ClientSecret | Field::None => "client_secret",
+            };
+            field(name, explained.sentence)
+        }
+    })
+}
+
+fn field(name: &'static str, detail: impl Into<String>) -> ConnectError {
+    ConnectError::Fields(vec![FieldError::new(name, detail)])
+}
+
+/// The first three characters, which Entra itself shows beside a secret.
+fn hint(secret: &SecretString) -> String {
+    secret.expose_secret().chars().take(3).collect()
+}

@@ -1,0 +1,121 @@
+//! Asking for admin consent, and knowing the answer when it comes back.
+//!
+//! Microsoft, "Grant tenant-wide admin consent: construct the URL" and the v2.0 admin consent
+//! endpoint. The answer's `admin_consent=True` is a hint: anyone may call the callback.
+
+use crate::{
+    Services,
+    store::{ConsentState, StoreError},
+};
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use jiff::SignedDuration;
+use muster_domain::{Integration, TenantId};
+
+/// How long a consent request is good for.
+pub const STATE_LIFE: SignedDuration = SignedDuration::from_mins(10);
+
+/// A `state` that is not good: forged, used, expired, or another session's.
+#[derive(Debug, thiserror::Error)]
+pub enum BadState {
+    /// Not a state that was issued here and not used yet.
+    #[error("unknown or used")]
+    Unknown,
+    /// Ten minutes are over.
+    #[error("expired")]
+    Expired,
+    /// It was issued to another browser session.
+    #[error("of another session")]
+    OtherSession,
+    /// The answer names another tenant.
+    #[error("for another tenant")]
+    OtherTenant,
+    /// The store did not answer.
+    #[error("the store did not answer")]
+    Store(#[source] StoreError),
+}
+
+/// The address of Microsoft's consent page for an integration, with a fresh state bound to it and
+/// to the browser session that asks (`None` for an API caller).
+///
+/// # Errors
+/// When the state cannot be stored.
+pub async fn authorize_url(
+    services: &Services,
+    integration: &Integration,
+    session: Option<&str>,
+) -> Result<String, StoreError> {
+    let tenant = integration.tenant_id;
+    let state = format!(
+        "{}.{}",
+        tenant.uuid().simple(),
+        BASE64_URL_SAFE_NO_PAD.encode(crate::random::<32>())
+    );
+    let now = crate::now();
+    let expires_at = now.checked_add(STATE_LIFE).unwrap_or(now);
+    let consent = ConsentState {
+        tenant_id: tenant,
+        session: session.map(str::to_owned),
+        expires_at,
+    };
+    services.store.put_consent(&hash(&state), &consent).await?;
+    let hosts = services.microsoft.hosts(integration.cloud);
+    let mut url = hosts.login(&format!("/{tenant}/v2.0/adminconsent"));
+    url.query_pairs_mut()
+        .append_pair("client_id", &integration.client_id.to_string())
+        .append_pair("scope", &integration.cloud.scope())
+        .append_pair("redirect_uri", &services.redirect_uri())
+        .append_pair("state", &state);
+    Ok(url.into())
+}
+
+/// Uses a state up and tells which tenant it was for. A state that is refused for its session or
+/// its tenant is not used up: whoever it belongs to may still come.
+///
+/// # Errors
+/// When the state is not good.
+pub async fn redeem(
+    services: &Services,
+    state: &str,
+    session: Option<&str>,
+    named_tenant: Option<&str>,
+) -> Result<TenantId, BadState> {
+    let tenant = tenant_in(state).ok_or(BadState::Unknown)?;
+    let hash = hash(state);
+    let consent = services
+        .store
+        .consent(tenant, &hash)
+        .await
+        .map_err(BadState::Store)?
+        .ok_or(BadState::Unknown)?;
+    if consent.expires_at <= crate::now() {
+        return Err(BadState::Expired);
+    }
+    if consent.session.is_some() && consent.session.as_deref() != session {
+        return Err(BadState::OtherSession);
+    }
+    let named = named_tenant.filter(|named| !named.is_empty());
+    if named.is_some_and(|named| named.parse() != Ok(consent.tenant_id)) {
+        return Err(BadState::OtherTenant);
+    }
+    let taken = services
+        .store
+        .take_consent(tenant, &hash)
+        .await
+        .map_err(BadState::Store)?;
+    taken
+        .map(|consent| consent.tenant_id)
+        .ok_or(BadState::Unknown)
+}
+
+fn tenant_in(state: &str) -> Option<TenantId> {
+    let (tenant, _) = state.split_once('.')?;
+    if state.len() > 200 || tenant.len() != 32 {
+        return None;
+    }
+    uuid::Uuid::parse_str(tenant).ok().map(TenantId::from)
+}
+
+fn hash(state: &str) -> String {
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, state.as_bytes());
+    BASE64_URL_SAFE_NO_PAD.encode(digest)
+}
