@@ -37,7 +37,8 @@ pub struct Change {
 }
 
 impl Change {
-    /// The change between what was held and what is so; `None` when they are equal.
+    /// The change between what was held and what is so; `None` when they are equal, or differ in
+    /// volatile columns alone.
     pub fn between(
         dataset: &Dataset,
         before: Option<&Record>,
@@ -55,7 +56,7 @@ impl Change {
             for (i, column) in dataset.columns.iter().enumerate() {
                 let old = before.values.get(i).unwrap_or(&Value::Null);
                 let new = after.values.get(i).unwrap_or(&Value::Null);
-                if old != new {
+                if old != new && !dataset.volatile.contains(&column.name) {
                     columns.insert(column.name.to_owned(), json!({"before": old, "after": new}));
                 }
             }

@@ -40,6 +40,9 @@ pub struct Dataset {
     pub retention_days: Option<u16>,
     /// Lower runs earlier, so that a first look is useful within seconds.
     pub priority: u8,
+    /// Columns that move by themselves every day: a record that differs in these alone is written
+    /// anew, but is no change that anybody asks about.
+    pub volatile: &'static [&'static str],
 }
 
 /// How a dataset's objects are enumerated, and so what proves that an enumeration is complete.

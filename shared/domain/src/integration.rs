@@ -196,6 +196,13 @@ impl Integration {
         recent && Permission::required().any(|p| !self.roles.contains(&p))
     }
 
+    /// When to look for lagging roles again: soon at first, then at longer and longer intervals.
+    pub fn look_again_at(&self, now: Timestamp) -> Option<Timestamp> {
+        let since = now.duration_since(self.consent_hint_at.filter(|_| self.roles_may_lag(now))?);
+        let pause = (since / 4).clamp(SignedDuration::from_secs(2), SignedDuration::from_mins(2));
+        now.checked_add(pause).ok()
+    }
+
     /// How a permission ended up.
     pub fn permission_state(&self, permission: Permission) -> PermissionState {
         if self.roles.contains(&permission) {

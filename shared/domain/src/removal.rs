@@ -9,10 +9,13 @@ pub enum Decision {
     Ask,
 }
 
-/// More than a fifth of what is held, and more than 20 records, waits for a person's answer.
-pub fn decide(held: u64, missing: u64, allowed: bool) -> Decision {
+/// Of `held` records, `missing` were not in an answer of `answered` objects. An empty answer never
+/// wipes, and a drop of more than a fifth and more than 20 records is not believed either, until a
+/// person has said so.
+pub fn decide(held: u64, missing: u64, answered: u64, allowed: bool) -> Decision {
     let many = missing > 20 && missing.saturating_mul(5) > held;
-    if many && !allowed {
+    let wiped = missing > 0 && answered == 0;
+    if (many || wiped) && !allowed {
         Decision::Ask
     } else {
         Decision::Remove
@@ -24,11 +27,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_large_drop_asks() {
-        assert_eq!(decide(1000, 200, false), Decision::Remove);
-        assert_eq!(decide(1000, 201, false), Decision::Ask);
-        assert_eq!(decide(1000, 201, true), Decision::Remove);
-        assert_eq!(decide(20, 20, false), Decision::Remove);
-        assert_eq!(decide(21, 21, false), Decision::Ask);
+    fn a_large_drop_and_an_empty_answer_ask() {
+        assert_eq!(decide(1000, 200, 800, false), Decision::Remove);
+        assert_eq!(decide(1000, 201, 799, false), Decision::Ask);
+        assert_eq!(decide(1000, 201, 799, true), Decision::Remove);
+        assert_eq!(decide(20, 19, 1, false), Decision::Remove);
+        assert_eq!(decide(1, 1, 0, false), Decision::Ask);
+        assert_eq!(decide(0, 0, 0, false), Decision::Remove);
     }
 }

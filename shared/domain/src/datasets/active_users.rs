@@ -165,4 +165,13 @@ pub const ACTIVE_USERS: Dataset = Dataset {
     due_every_minutes: 720,
     retention_days: None,
     priority: 3,
+    volatile: &[
+        "report_refresh_date",
+        "exchange_last_activity_date",
+        "one_drive_last_activity_date",
+        "share_point_last_activity_date",
+        "skype_for_business_last_activity_date",
+        "yammer_last_activity_date",
+        "teams_last_activity_date",
+    ],
 };

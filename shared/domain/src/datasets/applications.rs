@@ -124,4 +124,5 @@ pub const APPLICATIONS: Dataset = Dataset {
     due_every_minutes: 360,
     retention_days: None,
     priority: 3,
+    volatile: &[],
 };

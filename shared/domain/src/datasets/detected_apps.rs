@@ -49,4 +49,5 @@ pub const DETECTED_APPS: Dataset = Dataset {
     due_every_minutes: 1440,
     retention_days: None,
     priority: 5,
+    volatile: &["device_count"],
 };

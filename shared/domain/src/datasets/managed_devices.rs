@@ -284,4 +284,9 @@ pub const MANAGED_DEVICES: Dataset = Dataset {
     due_every_minutes: 240,
     retention_days: None,
     priority: 2,
+    volatile: &[
+        "last_sync_date_time",
+        "free_storage_space_in_bytes",
+        "exchange_last_successful_sync_date_time",
+    ],
 };

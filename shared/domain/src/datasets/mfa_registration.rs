@@ -107,4 +107,5 @@ pub const MFA_REGISTRATION: Dataset = Dataset {
     due_every_minutes: 1440,
     retention_days: None,
     priority: 3,
+    volatile: &["last_updated_date_time"],
 };

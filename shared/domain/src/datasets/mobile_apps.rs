@@ -87,4 +87,5 @@ pub const MOBILE_APPS: Dataset = Dataset {
     due_every_minutes: 1440,
     retention_days: None,
     priority: 4,
+    volatile: &[],
 };

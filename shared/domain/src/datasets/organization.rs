@@ -168,4 +168,5 @@ pub const ORGANIZATION: Dataset = Dataset {
     due_every_minutes: 1440,
     retention_days: None,
     priority: 1,
+    volatile: &[],
 };

@@ -27,4 +27,5 @@ pub const REPORT_SETTINGS: Dataset = Dataset {
     retention_days: None,
     // Before the reports, whose rows it explains.
     priority: 2,
+    volatile: &[],
 };

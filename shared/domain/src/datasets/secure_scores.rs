@@ -88,4 +88,5 @@ pub const SECURE_SCORES: Dataset = Dataset {
     due_every_minutes: 720,
     retention_days: None,
     priority: 4,
+    volatile: &[],
 };

@@ -54,4 +54,9 @@ pub const SIGN_IN_ACTIVITY: Dataset = Dataset {
     due_every_minutes: 360,
     retention_days: None,
     priority: 2,
+    volatile: &[
+        "sign_in_activity_last_sign_in_date_time",
+        "sign_in_activity_last_non_interactive_sign_in_date_time",
+        "sign_in_activity_last_successful_sign_in_date_time",
+    ],
 };

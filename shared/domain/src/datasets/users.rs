@@ -106,4 +106,5 @@ pub const USERS: Dataset = Dataset {
     due_every_minutes: 0,
     retention_days: None,
     priority: 0,
+    volatile: &[],
 };
