@@ -103,7 +103,12 @@ fn due_at(
     let asked = integration.sync.requested_at;
     let last = state.last_attempt_at?;
     let unfinished = !matches!(state.phase, Phase::Fresh) && state.verdict.allows();
-    if unfinished || asked.is_some_and(|asked| asked >= last) || state.removal_allowed {
+    let granted_since = matches!(state.verdict, Verdict::MissingPermission { .. });
+    if unfinished
+        || granted_since
+        || asked.is_some_and(|asked| asked >= last)
+        || state.removal_allowed
+    {
         return None;
     }
     // A tenth of slack, so that a schedule that fires a little early does not skip a turn.

@@ -1,0 +1,176 @@
+//! What is held of a dataset, and what a page changes in it.
+
+use jiff::Timestamp;
+use muster_domain::{
+    Dataset, Record,
+    change::Change,
+    page::Entry,
+    record::{self, Digest},
+    state::Counters,
+};
+use muster_platform::store::Batch;
+use std::collections::HashMap;
+
+/// What is known of the records held.
+#[derive(Debug)]
+pub(crate) enum Held {
+    /// All of them, by digest, each with whether this enumeration has shown it.
+    Whole(HashMap<String, (Digest, bool)>),
+    /// Only those of the page in hand, by text: a delta round names few.
+    Page(HashMap<String, String>),
+}
+
+/// A page's entries, the last one for each key: a page may repeat an object.
+pub(crate) fn last_of_each(entries: Vec<Entry>) -> Vec<Entry> {
+    let mut places: HashMap<String, usize> = HashMap::new();
+    let mut last: Vec<Entry> = Vec::with_capacity(entries.len());
+    for entry in entries {
+        match places.get(key(&entry)) {
+            Some(&place) => last[place] = entry,
+            None => {
+                places.insert(key(&entry).to_owned(), last.len());
+                last.push(entry);
+            }
+        }
+    }
+    last
+}
+
+pub(crate) fn key(entry: &Entry) -> &str {
+    match entry {
+        Entry::Is(record) => &record.key,
+        Entry::Gone(key) => key,
+    }
+}
+
+impl Held {
+    /// The keys whose stored text is needed to tell what changed.
+    pub fn wanted(&self, entries: &[Entry], history: bool) -> Vec<String> {
+        let wanted = entries.iter().filter(|entry| match (self, entry) {
+            (Self::Page(_), _) => true,
+            (Self::Whole(held), Entry::Is(record)) => {
+                history
+                    && held
+                        .get(&record.key)
+                        .is_some_and(|(digest, _)| *digest != record::digest(&record.to_text()))
+            }
+            (Self::Whole(held), Entry::Gone(key)) => history && held.contains_key(key),
+        });
+        wanted.map(|entry| key(entry).to_owned()).collect()
+    }
+
+    /// How many records are held, where all are known.
+    pub fn len(&self) -> Option<u64> {
+        match self {
+            Self::Whole(held) => Some(held.len() as u64),
+            Self::Page(_) => None,
+        }
+    }
+
+    /// The keys that this enumeration has not shown.
+    pub fn unseen(&self) -> Vec<String> {
+        match self {
+            Self::Whole(held) => held
+                .iter()
+                .filter(|(_, (_, seen))| !seen)
+                .map(|(key, _)| key.clone())
+                .collect(),
+            Self::Page(_) => Vec::new(),
+        }
+    }
+}
+
+/// Decides what a page writes; `texts` are the stored texts of the keys that were wanted.
+/// `history` is whether changes are recorded: not before a first enumeration was whole.
+pub(crate) fn diff(
+    dataset: &Dataset,
+    held: &mut Held,
+    entries: Vec<Entry>,
+    texts: &HashMap<String, String>,
+    history: bool,
+    at: Timestamp,
+    counters: &mut Counters,
+) -> Batch {
+    let mut batch = Batch::default();
+    if let Held::Page(page) = held {
+        page.clone_from(texts);
+    }
+    for entry in entries {
+        let before = texts.get(key(&entry)).map(String::as_str);
+        match entry {
+            Entry::Is(record) => {
+                counters.read += 1;
+                let text = record.to_text();
+                if same(held, &record.key, &text) {
+                    counters.unchanged += 1;
+                    continue;
+                }
+                counters.written += 1;
+                if history {
+                    note(dataset, &mut batch, &record.key, before, Some(&record), at);
+                }
+                batch.puts.push((record.key, text));
+            }
+            Entry::Gone(key) => {
+                counters.read += 1;
+                if forget(held, &key) {
+                    remove(dataset, &mut batch, key, before, history, at, counters);
+                }
+            }
+        }
+    }
+    counters.changes += batch.changes.len() as u64;
+    batch
+}
+
+/// Removes a record, and records that.
+pub(crate) fn remove(
+    dataset: &Dataset,
+    batch: &mut Batch,
+    key: String,
+    before: Option<&str>,
+    history: bool,
+    at: Timestamp,
+    counters: &mut Counters,
+) {
+    counters.removed += 1;
+    if history {
+        note(dataset, batch, &key, before, None, at);
+    }
+    batch.deletes.push(key);
+}
+
+/// Whether the record is held just so; it is known as shown, and as so, from now on.
+fn same(held: &mut Held, key: &str, text: &str) -> bool {
+    match held {
+        Held::Whole(held) => {
+            let digest = record::digest(text);
+            let before = held.insert(key.to_owned(), (digest, true));
+            before.is_some_and(|(before, _)| before == digest)
+        }
+        Held::Page(held) => held
+            .insert(key.to_owned(), text.to_owned())
+            .is_some_and(|before| before == text),
+    }
+}
+
+fn forget(held: &mut Held, key: &str) -> bool {
+    match held {
+        Held::Whole(held) => held.remove(key).is_some(),
+        Held::Page(held) => held.remove(key).is_some(),
+    }
+}
+
+fn note(
+    dataset: &Dataset,
+    batch: &mut Batch,
+    key: &str,
+    before: Option<&str>,
+    after: Option<&Record>,
+    at: Timestamp,
+) {
+    let old = before.and_then(|text| Record::from_text(dataset, key.to_owned(), text).ok());
+    if let Some(change) = Change::between(dataset, old.as_ref(), after, at) {
+        batch.changes.push((change.sort_key(before), change));
+    }
+}

@@ -1,0 +1,129 @@
+//! One page from Graph: asked for as often as is worth it, and as slowly as Microsoft says.
+
+use crate::tenant::Clock;
+use muster_domain::{
+    ClientId, Dataset, Enumeration, TenantId,
+    cloud::Hosts,
+    fault::{self, Fault},
+    page::{self, Page},
+    state::Counters,
+};
+use muster_platform::microsoft::{Microsoft, Token};
+use secrecy::SecretString;
+use std::time::Duration;
+use tokio::sync::RwLock;
+use url::Url;
+
+/// Graph, for one tenant and one run.
+#[derive(Debug)]
+pub(crate) struct Graph<'a> {
+    microsoft: &'a Microsoft,
+    hosts: Hosts,
+    client: ClientId,
+    tenant: TenantId,
+    secret: SecretString,
+    token: RwLock<(u32, Token)>,
+}
+
+/// A missing-licence answer comes at times to tenants that have the licence (Microsoft Graph,
+/// known issues): it is believed the third time.
+const UNLICENSED_ANSWERS: u32 = 3;
+
+impl<'a> Graph<'a> {
+    pub fn new(
+        microsoft: &'a Microsoft,
+        hosts: Hosts,
+        client: ClientId,
+        tenant: TenantId,
+        token: Token,
+        secret: SecretString,
+    ) -> Self {
+        Self {
+            microsoft,
+            hosts,
+            client,
+            tenant,
+            secret,
+            token: RwLock::new((0, token)),
+        }
+    }
+
+    /// Where a dataset's first page is.
+    pub fn first(&self, dataset: &Dataset) -> Url {
+        self.hosts.graph(&dataset.first_request(self.client))
+    }
+
+    /// Where a link of Microsoft's leads, if it stays within the tenant's cloud.
+    pub fn follow(&self, link: &str) -> Result<Url, Fault> {
+        self.hosts.follow(link).map_err(|foreign| Fault::Refused {
+            status: 200,
+            code: foreign.to_string(),
+        })
+    }
+
+    /// One page. Counts its requests and waits.
+    pub async fn page(
+        &self,
+        dataset: &Dataset,
+        url: &Url,
+        clock: &Clock,
+        counters: &mut Counters,
+    ) -> Result<Page, Fault> {
+        let (mut tries, mut unlicensed, mut reminted) = (0, 0, false);
+        loop {
+            let (minting, token) = self.token.read().await.clone();
+            counters.requests += 1;
+            let answer = self
+                .microsoft
+                .get(dataset, &self.hosts, url.clone(), &token.bearer)
+                .await;
+            let fault = match answer.and_then(|answer| parse(dataset, &answer.body)) {
+                Ok(page) => return Ok(page),
+                Err(fault) => fault,
+            };
+            let pause = match &fault {
+                Fault::TokenRefused if !reminted => {
+                    reminted = true;
+                    self.remint(minting).await?;
+                    continue;
+                }
+                Fault::NotLicensed(_) if unlicensed + 1 < UNLICENSED_ANSWERS => {
+                    unlicensed += 1;
+                    Some(Duration::from_millis(200) * unlicensed)
+                }
+                fault => fault::pause(fault, tries, clock.left()),
+            };
+            let Some(pause) = pause.filter(|_| !clock.over()) else {
+                return Err(fault);
+            };
+            if matches!(fault, Fault::Throttled(_)) {
+                counters.throttled_ms += u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
+            }
+            tokio::time::sleep(pause).await;
+            tries += 1;
+        }
+    }
+
+    /// Mints a new token, unless another dataset has done so meanwhile.
+    async fn remint(&self, minting: u32) -> Result<(), Fault> {
+        let mut held = self.token.write().await;
+        if held.0 == minting {
+            let minted = self
+                .microsoft
+                .mint(self.hosts.cloud(), self.tenant, self.client, &self.secret)
+                .await;
+            let token = minted.map_err(|_| Fault::TokenRefused)?;
+            *held = (minting + 1, token);
+        }
+        Ok(())
+    }
+}
+
+/// What cannot be read as a page is asked for again: bodies are cut short on the way at times.
+fn parse(dataset: &Dataset, body: &[u8]) -> Result<Page, Fault> {
+    let page = match dataset.enumeration {
+        Enumeration::Report => page::from_csv(dataset, body),
+        _ => page::from_json(dataset, body),
+    };
+    page.map_err(|not_a_page| Fault::Passing(not_a_page.to_string()))
+}

@@ -1,0 +1,120 @@
+//! The first step: the integration, its states, and a token minted by ourselves, whose roles are
+//! the proof of what may be read.
+
+use crate::SyncError;
+use jiff::Timestamp;
+use muster_domain::{DatasetState, Integration, TenantId, aadsts, integration::Trouble};
+use muster_platform::{
+    Services,
+    microsoft::{SignInFailure, Token},
+};
+use secrecy::SecretString;
+
+/// What a run begins with.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    pub integration: Integration,
+    pub states: Vec<DatasetState>,
+    pub token: Token,
+    pub secret: SecretString,
+}
+
+/// Loads a tenant; `None` when there is no access, which the integration then tells of.
+pub(crate) async fn load(
+    services: &Services,
+    tenant: TenantId,
+    now: Timestamp,
+) -> Result<Option<Loaded>, SyncError> {
+    let Some(integration) = services
+        .store
+        .integration(tenant)
+        .await?
+        .filter(|i| !i.deleting)
+    else {
+        return Ok(None);
+    };
+    let Some(secret) = services.vault.get(tenant).await? else {
+        refuse(services, tenant, "The vault holds no client secret for this tenant. Paste a new one under Replace secret.", now).await?;
+        return Ok(None);
+    };
+    let minted = services
+        .microsoft
+        .mint(integration.cloud, tenant, integration.client_id, &secret)
+        .await;
+    let token = match minted {
+        Ok(token) => token,
+        Err(SignInFailure::Unreachable(why)) => return Err(SyncError::SignIn(why)),
+        Err(SignInFailure::NotProof(error)) => {
+            refuse(
+                services,
+                tenant,
+                &format!("Microsoft's answer proves nothing: {error}."),
+                now,
+            )
+            .await?;
+            return Ok(None);
+        }
+        Err(SignInFailure::Refused(error)) => {
+            refuse(
+                services,
+                tenant,
+                &aadsts::explain(error.code()).sentence,
+                now,
+            )
+            .await?;
+            return Ok(None);
+        }
+    };
+    let roles = token.claims.roles.clone();
+    let updated = services
+        .store
+        .update_integration(tenant, |integration| {
+            integration.saw_roles(roles.clone(), now);
+            if !integration.roles.is_empty() {
+                integration.sync.started_at.get_or_insert(now);
+            }
+        })
+        .await?;
+    let Some(integration) = updated else {
+        return Ok(None);
+    };
+    if let Some(at) = integration.look_again_at(now) {
+        services.schedule.once(tenant, at).await?;
+    }
+    if integration.connected_at.is_none() {
+        tracing::info!(tenant.id = %tenant, "no roles yet");
+        return Ok(None);
+    }
+    let states = services.store.states(tenant).await?;
+    Ok(Some(Loaded {
+        integration,
+        states,
+        token,
+        secret,
+    }))
+}
+
+async fn refuse(
+    services: &Services,
+    tenant: TenantId,
+    sentence: &str,
+    now: Timestamp,
+) -> Result<(), SyncError> {
+    tracing::warn!(tenant.id = %tenant, "sign-in refused: {sentence}");
+    services
+        .store
+        .update_integration(tenant, |integration| {
+            let known = integration
+                .sign_in_trouble
+                .as_ref()
+                .filter(|known| known.sentence == sentence);
+            let since = known.map_or(now, |known| known.since);
+            integration.sign_in_trouble = Some(Trouble {
+                sentence: sentence.to_owned(),
+                since,
+            });
+            integration.sync.started_at = None;
+        })
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,499 @@
+//! Reading one dataset: page by page, writing what changed, moving the checkpoint; and at the end
+//! removing what a complete enumeration has proven gone.
+
+use crate::{
+    SyncError,
+    diff::{self, Held},
+    tenant::Run,
+};
+use jiff::{SignedDuration, Timestamp};
+use muster_domain::{
+    Dataset, DatasetState, Enumeration, Verdict,
+    fault::Fault,
+    page::Page,
+    plan::From,
+    removal::{self, Decision},
+    state::{Checkpoint, Completeness, HeldRemoval, Phase},
+    verdict::Licence,
+};
+use muster_platform::{
+    now,
+    store::{Batch, StoreError, Units},
+};
+use std::collections::HashSet;
+use url::Url;
+
+/// How reading a dataset ended.
+#[derive(Debug)]
+pub(crate) struct End {
+    pub dataset: &'static Dataset,
+    pub state: DatasetState,
+    /// The deadline came first: there is more to read at once.
+    pub cut_off: bool,
+    /// Microsoft said to come back then.
+    pub come_back_at: Option<Timestamp>,
+}
+
+/// One enumeration under way.
+struct Reading<'a> {
+    run: &'a Run<'a>,
+    dataset: &'static Dataset,
+    state: DatasetState,
+    held: Held,
+    /// Whether changes are recorded: from the second whole enumeration on.
+    history: bool,
+    /// Whether every object since the first page has been seen by this very enumeration.
+    from_start: bool,
+    units: Units,
+    began: Timestamp,
+    saved_at: Timestamp,
+    read: u64,
+    unkeyed: u64,
+    links: HashSet<String>,
+}
+
+/// Why an enumeration ended before its end.
+enum Stop {
+    Fault(Fault),
+    Deadline,
+    Error(SyncError),
+}
+
+impl<E: Into<SyncError>> std::convert::From<E> for Stop {
+    fn from(error: E) -> Self {
+        Self::Error(error.into())
+    }
+}
+
+/// Progress is written at most this often.
+const SAVE_EVERY: SignedDuration = SignedDuration::from_millis(400);
+
+/// Reads a dataset from where the plan says. Only trouble with the store is an error: whatever
+/// Microsoft answers becomes the dataset's state.
+pub(crate) async fn read(
+    run: &Run<'_>,
+    dataset: &'static Dataset,
+    state: DatasetState,
+    from: From,
+) -> Result<End, SyncError> {
+    let (ended, mut reading) = attempt(run, dataset, state, from).await?;
+    let (ended, mut reading) = match ended {
+        Err(Stop::Fault(Fault::StateLost)) => {
+            tracing::info!(tenant.id = %run.tenant, dataset = dataset.name, "the place in the list was lost; enumerating anew");
+            reading.state.checkpoint = Checkpoint::default();
+            attempt(run, dataset, reading.state, From::Start).await?
+        }
+        ended => (ended, reading),
+    };
+    let (mut cut_off, mut come_back_at) = (false, None);
+    match ended {
+        Ok(()) => {}
+        Err(Stop::Error(error)) => return Err(error),
+        Err(Stop::Deadline) => {
+            cut_off = true;
+            reading.state.phase = Phase::Incomplete;
+            reading.state.trouble =
+                Some("The time of this run was up. Reading goes on by itself.".to_owned());
+        }
+        Err(Stop::Fault(fault)) => {
+            if let Fault::Throttled(Some(wait)) = fault {
+                let wait = SignedDuration::try_from(wait).unwrap_or(SignedDuration::from_hours(1));
+                come_back_at = now().checked_add(wait).ok();
+            }
+            reading.fell_short(&fault).await?;
+        }
+    }
+    reading.save().await?;
+    let state = reading.state;
+    tracing::info!(
+        tenant.id = %run.tenant, dataset = dataset.name, phase = state.phase.name(), verdict = state.verdict.label(),
+        read = state.run.read, written = state.run.written, unchanged = state.run.unchanged, removed = state.run.removed,
+        requests = state.run.requests, duration_ms = state.run.took_ms, trouble = state.trouble, "dataset read",
+    );
+    Ok(End {
+        dataset,
+        state,
+        cut_off,
+        come_back_at,
+    })
+}
+
+async fn attempt<'a>(
+    run: &'a Run<'a>,
+    dataset: &'static Dataset,
+    state: DatasetState,
+    from: From,
+) -> Result<(Result<(), Stop>, Reading<'a>), SyncError> {
+    let mut reading = Reading::begin(run, dataset, state, &from).await?;
+    let ended = reading.enumerate(from).await;
+    Ok((ended, reading))
+}
+
+impl<'a> Reading<'a> {
+    async fn begin(
+        run: &'a Run<'a>,
+        dataset: &'static Dataset,
+        mut state: DatasetState,
+        from: &From,
+    ) -> Result<Self, SyncError> {
+        let began = now();
+        state.phase = Phase::Running;
+        state.trouble = None;
+        state.last_attempt_at = Some(began);
+        state.run = Default::default();
+        let (held, units) = match from {
+            From::DeltaLink(_) => (Held::Page(Default::default()), Units::default()),
+            From::Start | From::NextLink(_) => {
+                let (digests, units) = run.services.store.digests(run.tenant, dataset).await?;
+                (
+                    Held::Whole(
+                        digests
+                            .into_iter()
+                            .map(|(key, digest)| (key, (digest, false)))
+                            .collect(),
+                    ),
+                    units,
+                )
+            }
+        };
+        let history = state.complete.is_some();
+        let from_start = *from == From::Start;
+        let mut reading = Self {
+            run,
+            dataset,
+            state,
+            held,
+            history,
+            from_start,
+            units,
+            began,
+            saved_at: Timestamp::UNIX_EPOCH,
+            read: 0,
+            unkeyed: 0,
+            links: HashSet::new(),
+        };
+        reading.save().await?;
+        Ok(reading)
+    }
+
+    /// All pages from one place to the end.
+    async fn enumerate(&mut self, from: From) -> Result<(), Stop> {
+        let mut url = match &from {
+            From::Start => self.run.graph.first(self.dataset),
+            From::DeltaLink(link) | From::NextLink(link) => match self.run.graph.follow(link) {
+                Ok(url) => url,
+                // The hosts were replaced since: the link is of no use, the list begins anew.
+                Err(_) => return Err(Stop::Fault(Fault::StateLost)),
+            },
+        };
+        let mut page = self.page(&url).await?;
+        loop {
+            let next = page.next_link.clone();
+            let delta = page.delta_link.clone();
+            let batch = self.take(page).await?;
+            let Some(link) = next else {
+                self.write(batch).await?;
+                return self.end(&from, delta).await;
+            };
+            if !self.links.insert(link.clone()) {
+                self.write(batch).await?;
+                return Err(Stop::Fault(Fault::Refused {
+                    status: 200,
+                    code: "a next link that leads in a circle".to_owned(),
+                }));
+            }
+            url = match self.run.graph.follow(&link) {
+                Ok(url) => url,
+                Err(fault) => {
+                    self.write(batch).await?;
+                    return Err(Stop::Fault(fault));
+                }
+            };
+            if self.run.clock.over() {
+                self.write(batch).await?;
+                self.checkpoint(link).await?;
+                return Err(Stop::Deadline);
+            }
+            // The next page is fetched while this one is written; the checkpoint moves after the
+            // write, so that it never promises what is not stored.
+            let mut counters = self.state.run;
+            let (written, fetched) = tokio::join!(
+                self.run
+                    .services
+                    .store
+                    .write(self.run.tenant, self.dataset, &batch),
+                self.run
+                    .graph
+                    .page(self.dataset, &url, &self.run.clock, &mut counters),
+            );
+            self.state.run = counters;
+            self.units += written?;
+            self.checkpoint(link).await?;
+            page = fetched.map_err(Stop::Fault)?;
+        }
+    }
+
+    async fn page(&mut self, url: &Url) -> Result<Page, Stop> {
+        let mut counters = self.state.run;
+        let page = self
+            .run
+            .graph
+            .page(self.dataset, url, &self.run.clock, &mut counters)
+            .await;
+        self.state.run = counters;
+        page.map_err(Stop::Fault)
+    }
+
+    /// Compares a page with what is held, and says what to write.
+    async fn take(&mut self, page: Page) -> Result<Batch, Stop> {
+        if page.concealed > 0 {
+            return Err(Stop::Fault(Fault::Refused {
+                status: 200,
+                code: CONCEALED.to_owned(),
+            }));
+        }
+        self.unkeyed += page.unkeyed;
+        self.read += page.entries.len() as u64;
+        let entries = diff::last_of_each(page.entries);
+        let wanted = self.held.wanted(&entries, self.history);
+        let (texts, units) = self
+            .run
+            .services
+            .store
+            .texts(self.run.tenant, self.dataset, &wanted)
+            .await?;
+        self.units += units;
+        let known = texts.len() as u64;
+        let before = self.state.run;
+        let batch = diff::diff(
+            self.dataset,
+            &mut self.held,
+            entries,
+            &texts,
+            self.history,
+            self.run.began,
+            &mut self.state.run,
+        );
+        self.state.records = self.held.len().unwrap_or_else(|| {
+            let new = batch
+                .puts
+                .iter()
+                .filter(|(key, _)| !texts.contains_key(key))
+                .count() as u64;
+            debug_assert!(self.state.run.removed - before.removed <= known);
+            (self.state.records + new).saturating_sub(self.state.run.removed - before.removed)
+        });
+        Ok(batch)
+    }
+
+    async fn write(&mut self, batch: Batch) -> Result<(), Stop> {
+        self.units += self
+            .run
+            .services
+            .store
+            .write(self.run.tenant, self.dataset, &batch)
+            .await?;
+        Ok(())
+    }
+
+    /// Moves the checkpoint past a page that is written. Only a first enumeration resumes at a
+    /// page: a later one starts anew, since only a whole one may remove.
+    async fn checkpoint(&mut self, link: String) -> Result<(), Stop> {
+        if self.state.complete.is_none() {
+            self.state.checkpoint.next_link = Some(link);
+            self.state.checkpoint.next_link_at = Some(now());
+        }
+        if now().duration_since(self.saved_at) >= SAVE_EVERY || self.run.clock.over() {
+            self.save().await?;
+        }
+        Ok(())
+    }
+
+    /// The last page is written: what is proven now?
+    async fn end(&mut self, from: &From, delta_link: Option<String>) -> Result<(), Stop> {
+        let proof = match (self.dataset.enumeration, &delta_link) {
+            (Enumeration::Delta, None) => {
+                return Err(Stop::Fault(Fault::Refused {
+                    status: 200,
+                    code: "an answer that ends without a delta link".to_owned(),
+                }));
+            }
+            (Enumeration::Delta, Some(_)) => "deltaLink",
+            (Enumeration::Report, _) => "whole report",
+            (Enumeration::Single, _) => "single object",
+            (Enumeration::Full | Enumeration::SnapshotByDay, _) => "last page",
+        };
+        if self.unkeyed > 0 {
+            self.state.phase = Phase::Incomplete;
+            self.state.trouble = Some(format!(
+                "{} objects came without an id and cannot be kept; nothing was removed.",
+                self.unkeyed
+            ));
+            return Ok(());
+        }
+        if self.from_start {
+            self.remove_unseen().await?;
+        }
+        let ended_at = now();
+        self.state.checkpoint = Checkpoint {
+            delta_link_at: delta_link.as_ref().map(|_| ended_at),
+            delta_link,
+            ..Checkpoint::default()
+        };
+        if !matches!(from, From::DeltaLink(_)) {
+            self.state.complete = Some(Completeness {
+                began_at: self.began,
+                ended_at,
+                objects: self.read,
+                proof: proof.to_owned(),
+            });
+        }
+        self.state.phase = Phase::Fresh;
+        self.state.verdict = Verdict::Allowed;
+        self.state.last_success_at = Some(ended_at);
+        Ok(())
+    }
+
+    /// Removes what a complete enumeration did not show, or asks when that is too much to believe.
+    async fn remove_unseen(&mut self) -> Result<(), Stop> {
+        self.state.held_removal = None;
+        if !self.dataset.enumeration.proves_absence() {
+            return Ok(());
+        }
+        let unseen = self.held.unseen();
+        let held = self.held.len().unwrap_or(0);
+        let missing = unseen.len() as u64;
+        if removal::decide(held, missing, self.read, self.state.removal_allowed) == Decision::Ask {
+            self.state.held_removal = Some(HeldRemoval {
+                records: missing,
+                of: held,
+                since: now(),
+            });
+            return Ok(());
+        }
+        self.state.removal_allowed = false;
+        for keys in unseen.chunks(500) {
+            let texts = if self.history {
+                let (texts, units) = self
+                    .run
+                    .services
+                    .store
+                    .texts(self.run.tenant, self.dataset, keys)
+                    .await?;
+                self.units += units;
+                texts
+            } else {
+                Default::default()
+            };
+            let mut batch = Batch::default();
+            for key in keys {
+                let before = texts.get(key).map(String::as_str);
+                diff::remove(
+                    self.dataset,
+                    &mut batch,
+                    key.clone(),
+                    before,
+                    self.history,
+                    self.run.began,
+                    &mut self.state.run,
+                );
+            }
+            self.state.run.changes += batch.changes.len() as u64;
+            self.write(batch).await?;
+        }
+        self.state.records = held - missing;
+        Ok(())
+    }
+
+    /// An enumeration that did not reach its end: what is held stays, and the state says why.
+    async fn fell_short(&mut self, fault: &Fault) -> Result<(), StoreError> {
+        let permissions = || {
+            self.dataset
+                .permissions()
+                .map(|p| p.value())
+                .collect::<Vec<_>>()
+                .join(", ")
+        };
+        let trouble = match fault {
+            Fault::Refused { code, .. } if code == CONCEALED => {
+                self.state.verdict = Verdict::Concealed;
+                self.state.phase = Phase::Blocked;
+                return Ok(());
+            }
+            Fault::NotLicensed(licence) if !self.holds(*licence).await? => {
+                self.state.verdict = Verdict::NotLicensed { licence: *licence };
+                self.state.phase = Phase::Blocked;
+                return Ok(());
+            }
+            Fault::NotInCloud => {
+                self.state.verdict = Verdict::UnavailableInCloud;
+                self.state.phase = Phase::Blocked;
+                return Ok(());
+            }
+            Fault::NotLicensed(licence) => format!("Microsoft says that the tenant has no {} licence, though it holds one. This passes; Muster tries again at the next sync.", licence.name()),
+            Fault::Forbidden => format!("Microsoft refuses, though the app holds {}. After a new consent this passes within minutes; if it stays, grant admin consent again.", permissions()),
+            Fault::Throttled(_) => "Microsoft asks to wait longer than this run lasts. Muster comes back at the time it named.".to_owned(),
+            Fault::Passing(why) => format!("Microsoft Graph did not answer properly ({why}). Muster tries again at the next sync; nothing was removed."),
+            Fault::TokenRefused => "Microsoft does not accept its own access token. Muster tries again at the next sync.".to_owned(),
+            Fault::StateLost => "Microsoft lost the place in the list twice in a row. Muster tries again at the next sync; nothing was removed.".to_owned(),
+            Fault::Refused { status, code } => format!("Microsoft Graph gave an answer that Muster does not act on: {code} ({status}). What was read before is kept."),
+        };
+        self.state.phase = Phase::Incomplete;
+        self.state.trouble = Some(trouble);
+        Ok(())
+    }
+
+    /// Whether the tenant holds a licence, as far as its subscribed SKUs are known.
+    async fn holds(&self, licence: Licence) -> Result<bool, StoreError> {
+        let skus = &muster_domain::datasets::subscribed_skus::SUBSCRIBED_SKUS;
+        let (records, _) = self
+            .run
+            .services
+            .store
+            .records_after(self.run.tenant, skus, None)
+            .await?;
+        let plans = records
+            .iter()
+            .filter(|sku| sku.get(skus, "capability_status") == "Enabled");
+        let mut ids = plans.flat_map(|sku| {
+            sku.get(skus, "service_plans")
+                .as_array()
+                .into_iter()
+                .flatten()
+        });
+        Ok(ids.any(|plan| {
+            let id = plan
+                .get("servicePlanId")
+                .and_then(|id| id.as_str())
+                .unwrap_or_default();
+            licence
+                .service_plans()
+                .iter()
+                .any(|known| known.eq_ignore_ascii_case(id))
+        }))
+    }
+
+    async fn save(&mut self) -> Result<(), StoreError> {
+        self.saved_at = now();
+        let run = &mut self.state.run;
+        run.took_ms =
+            u64::try_from(self.saved_at.duration_since(self.began).as_millis()).unwrap_or(0);
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "units are small and never negative"
+        )]
+        {
+            run.write_units = self.units.write.ceil() as u64;
+            run.read_units = self.units.read.ceil() as u64;
+        }
+        self.run
+            .services
+            .store
+            .put_state(&self.run.lease, &self.state)
+            .await
+    }
+}
+
+/// The code under which concealed names are passed from the page to the state.
+const CONCEALED: &str = "concealed";

@@ -1,0 +1,266 @@
+//! The run over one tenant: load, plan, read all that is due, sum up.
+
+use crate::{
+    Context,
+    fetch::Graph,
+    load::{self, Loaded},
+    read, sum_up,
+};
+use futures::{StreamExt, stream};
+use jiff::Timestamp;
+use muster_domain::{
+    Dataset, DatasetState, TenantId,
+    plan::{self, Action, Plan, Step},
+    state::{Counters, Phase},
+};
+use muster_platform::{
+    Services, now,
+    queue::{QueueError, SyncMessage},
+    schedule::ScheduleError,
+    store::{Lease, StoreError},
+    vault::VaultError,
+};
+use std::time::{Duration, SystemTime};
+use tokio::sync::watch;
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// There is nothing to sync: the tenant was deleted or is paused.
+    Nothing,
+    /// No token could be had, or it grants nothing yet; the integration says why.
+    NoAccess,
+    /// Everything that was due has been looked at.
+    Done,
+    /// Some of it is left; the message was sent again.
+    ToBeContinued,
+}
+
+/// Why a run failed as a whole; its message comes again.
+#[derive(Debug, thiserror::Error)]
+pub enum SyncError {
+    /// Another worker has the tenant.
+    #[error("another worker is syncing this tenant")]
+    Busy,
+    /// The sign-in service did not answer.
+    #[error("Microsoft's sign-in service did not answer: {0}")]
+    SignIn(String),
+    /// The store did not answer.
+    #[error("the store: {0}")]
+    Store(#[from] StoreError),
+    /// The vault did not answer.
+    #[error("the vault: {0}")]
+    Vault(#[from] VaultError),
+    /// The queue did not take the message that goes on.
+    #[error("the queue: {0}")]
+    Queue(#[from] QueueError),
+    /// The schedule did not take the time to come back at.
+    #[error("the schedule: {0}")]
+    Schedule(#[from] ScheduleError),
+}
+
+/// What every dataset of one run shares.
+#[derive(Debug)]
+pub(crate) struct Run<'a> {
+    pub services: &'a Services,
+    pub tenant: TenantId,
+    pub lease: Lease,
+    pub graph: Graph<'a>,
+    /// When this sync began; the time of every change it sees.
+    pub began: Timestamp,
+    pub clock: Clock,
+}
+
+/// When to stop.
+#[derive(Debug, Clone)]
+pub(crate) struct Clock {
+    deadline: Option<SystemTime>,
+    stopping: watch::Receiver<bool>,
+}
+
+/// Kept in hand before the deadline, to write what was read and the checkpoint.
+const RESERVE: Duration = Duration::from_secs(20);
+/// The longest a request is waited for where there is no deadline.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+impl Clock {
+    /// How long there is left to wait for something.
+    pub fn left(&self) -> Duration {
+        let left = |deadline: SystemTime| {
+            deadline
+                .duration_since(SystemTime::now())
+                .unwrap_or_default()
+        };
+        self.deadline.map_or(PATIENCE, |deadline| {
+            left(deadline).saturating_sub(RESERVE).min(PATIENCE)
+        })
+    }
+
+    /// Whether to stop after the page in hand.
+    pub fn over(&self) -> bool {
+        *self.stopping.borrow() || self.left().is_zero()
+    }
+}
+
+/// Datasets read at the same time.
+const AT_ONCE: usize = 6;
+/// How often the lease is renewed: a quarter of its life.
+const RENEW_EVERY: Duration = Duration::from_secs(15);
+
+/// Syncs one tenant.
+///
+/// # Errors
+/// When the run as a whole could not be made; its message should come again.
+pub async fn sync_tenant(
+    context: &Context,
+    tenant: TenantId,
+    deadline: Option<SystemTime>,
+) -> Result<Outcome, SyncError> {
+    let services = &context.services;
+    let known = services.store.integration(tenant).await?;
+    if known.is_none_or(|known| known.paused || known.deleting) {
+        tracing::info!(tenant.id = %tenant, "nothing to sync: the tenant is paused or gone");
+        return Ok(Outcome::Nothing);
+    }
+    let lease = services
+        .store
+        .acquire_lease(tenant, &context.owner, now())
+        .await?
+        .ok_or(SyncError::Busy)?;
+    let clock = Clock {
+        deadline,
+        stopping: context.stopping.clone(),
+    };
+    let ended = tokio::select! {
+        ended = run(services, lease.clone(), clock) => ended,
+        lost = keep(services, &lease) => Err(lost),
+    };
+    services.store.release_lease(&lease).await?;
+    ended
+}
+
+/// Keeps the lease for as long as it can; returns when it is lost.
+async fn keep(services: &Services, lease: &Lease) -> SyncError {
+    loop {
+        tokio::time::sleep(RENEW_EVERY).await;
+        match services.store.renew_lease(lease, now()).await {
+            Ok(()) => {}
+            Err(StoreError::LeaseLost) => return StoreError::LeaseLost.into(),
+            // The lease outlives three missed renewals.
+            Err(error) => {
+                tracing::warn!(tenant.id = %lease.tenant, %error, "the lease was not renewed")
+            }
+        }
+    }
+}
+
+async fn run(services: &Services, lease: Lease, clock: Clock) -> Result<Outcome, SyncError> {
+    let tenant = lease.tenant;
+    let Some(loaded) = load::load(services, tenant, now()).await? else {
+        return Ok(Outcome::NoAccess);
+    };
+    let Loaded {
+        integration,
+        states,
+        token,
+        secret,
+    } = loaded;
+    let began = integration.sync.started_at.unwrap_or_else(now);
+    let plan = plan::plan(&integration, &states, now());
+    let hosts = services.microsoft.hosts(integration.cloud);
+    let graph = Graph::new(
+        &services.microsoft,
+        hosts,
+        integration.client_id,
+        tenant,
+        token,
+        secret,
+    );
+    let run = Run {
+        services,
+        tenant,
+        lease,
+        graph,
+        began,
+        clock,
+    };
+    mark_unread(&run, &plan, &states).await?;
+    let ends = read_all(&run, &plan, &states).await?;
+    let mut sum = Counters::default();
+    for end in &ends {
+        sum += end.state.run;
+    }
+    sum.took_ms = u64::try_from(now().duration_since(began).as_millis()).unwrap_or(0);
+    sum_up::sum_up(&run, &integration, &ends, sum).await?;
+    come_back(&run, &ends).await
+}
+
+/// Writes down why a dataset is not read.
+async fn mark_unread(run: &Run<'_>, plan: &Plan, states: &[DatasetState]) -> Result<(), SyncError> {
+    for step in &plan.steps {
+        let phase = match step.action {
+            Action::Block => Phase::Blocked,
+            Action::Off => Phase::Off,
+            Action::Read(_) | Action::NotDue(_) => continue,
+        };
+        let mut state = state_of(step.dataset, states);
+        state.verdict = step.verdict.clone();
+        state.phase = phase;
+        state.trouble = None;
+        if states.iter().all(|before| *before != state) {
+            run.services.store.put_state(&run.lease, &state).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn read_all(
+    run: &Run<'_>,
+    plan: &Plan,
+    states: &[DatasetState],
+) -> Result<Vec<read::End>, SyncError> {
+    let reads = plan
+        .steps
+        .iter()
+        .filter_map(|step: &Step| match &step.action {
+            Action::Read(from) => Some((step.dataset, from.clone())),
+            _ => None,
+        });
+    let mut running = stream::iter(reads)
+        .map(|(dataset, from)| read::read(run, dataset, state_of(dataset, states), from))
+        .buffer_unordered(AT_ONCE);
+    let mut ends = Vec::new();
+    while let Some(end) = running.next().await {
+        ends.push(end?);
+    }
+    Ok(ends)
+}
+
+fn state_of(dataset: &'static Dataset, states: &[DatasetState]) -> DatasetState {
+    states
+        .iter()
+        .find(|state| state.dataset == dataset.name)
+        .cloned()
+        .unwrap_or_else(|| DatasetState::new(dataset))
+}
+
+/// Goes on at once with what the deadline cut off, and at the time Microsoft named with what it
+/// put off.
+async fn come_back(run: &Run<'_>, ends: &[read::End]) -> Result<Outcome, SyncError> {
+    if let Some(at) = ends.iter().filter_map(|end| end.come_back_at).min() {
+        run.services.schedule.once(run.tenant, at).await?;
+    }
+    if ends.iter().any(|end| end.cut_off) {
+        // A process that is stopping finds the rest due when it starts again.
+        if !*run.clock.stopping.borrow() {
+            run.services
+                .queue
+                .send(SyncMessage {
+                    tenant_id: run.tenant,
+                })
+                .await?;
+        }
+        return Ok(Outcome::ToBeContinued);
+    }
+    Ok(Outcome::Done)
+}
