@@ -1,1 +1,18 @@
-//! The four handlers in one process, on an embedded store.
+//! The whole system in one process: the handlers that run as Lambda functions on AWS, on an
+//! embedded store, with a local vault, queue and schedule.
+
+pub mod api;
+pub mod command;
+pub mod data_dir;
+mod demo;
+mod export;
+mod integrations;
+mod report;
+mod serve;
+mod simulate;
+pub mod stack;
+mod sync;
+mod worker;
+
+pub use data_dir::DataDir;
+pub use stack::{Stack, StackOptions};

@@ -1,0 +1,165 @@
+//! The data directory: the store's file, the vault, the API tokens; one process at a time.
+
+use anyhow::{Context, bail};
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use muster_platform::vault::{FileVault, replace};
+use secrecy::{ExposeSecret, SecretString};
+use std::{
+    fs::{self, File, OpenOptions, TryLockError},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+};
+
+/// A data directory.
+#[derive(Debug, Clone)]
+pub struct DataDir {
+    path: PathBuf,
+}
+
+/// The right to use a data directory; given back when dropped, or when the process dies.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
+
+impl DataDir {
+    /// The directory at `path`, or the user's own of this name; made if need be.
+    ///
+    /// # Errors
+    /// When it cannot be made, or there is no home directory to make it in.
+    pub fn open(path: Option<PathBuf>, name: &str) -> anyhow::Result<Self> {
+        let path = match path {
+            Some(path) => path,
+            None => base("XDG_DATA_HOME", ".local/share")?.join(name),
+        };
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&path)
+            .with_context(|| format!("cannot make the data directory {}", path.display()))?;
+        Ok(Self { path })
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Takes the directory for this process; `None` while another has it.
+    ///
+    /// # Errors
+    /// When the lock file cannot be made.
+    pub fn try_lock(&self) -> anyhow::Result<Option<Lock>> {
+        let path = self.path.join("lock");
+        let file = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .mode(0o600)
+            .open(&path);
+        let file = file.with_context(|| format!("cannot open {}", path.display()))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(Lock { _file: file })),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => {
+                Err(error).with_context(|| format!("cannot lock {}", path.display()))
+            }
+        }
+    }
+
+    /// Takes the directory for this process, or says who has it.
+    ///
+    /// # Errors
+    /// When another process has it.
+    pub fn lock(&self) -> anyhow::Result<Lock> {
+        match self.try_lock()? {
+            Some(lock) => Ok(lock),
+            None => {
+                let at = self
+                    .address()
+                    .map(|at| format!(" It answers at {at}."))
+                    .unwrap_or_default();
+                bail!(
+                    "another muster is using the data directory {}.{at} Stop it first, or choose another directory with --data.",
+                    self.path.display(),
+                )
+            }
+        }
+    }
+
+    /// The store's file.
+    pub fn store(&self) -> PathBuf {
+        self.path.join("muster.db")
+    }
+
+    /// Opens the vault. Its key is in `MUSTER_VAULT_KEY`, or else in a file outside this directory.
+    ///
+    /// # Errors
+    /// When the vault cannot be opened; nothing is changed then.
+    pub fn vault(&self) -> anyhow::Result<FileVault> {
+        let key = std::env::var("MUSTER_VAULT_KEY")
+            .ok()
+            .filter(|key| !key.is_empty())
+            .map(SecretString::from);
+        Ok(FileVault::open(
+            self.path.join("vault"),
+            key_file()?,
+            key.as_ref(),
+        )?)
+    }
+
+    /// The API token of this name, made at first use.
+    ///
+    /// # Errors
+    /// When it cannot be read or written.
+    pub fn token(&self, name: &str) -> anyhow::Result<SecretString> {
+        let path = self.path.join(name);
+        if let Ok(token) = fs::read_to_string(&path)
+            && !token.trim().is_empty()
+        {
+            return Ok(SecretString::from(token.trim().to_owned()));
+        }
+        let token =
+            SecretString::from(BASE64_URL_SAFE_NO_PAD.encode(muster_platform::random::<32>()));
+        replace(&path, token.expose_secret().as_bytes())
+            .with_context(|| format!("cannot write {}", path.display()))?;
+        Ok(token)
+    }
+
+    /// Where the process that uses this directory answers.
+    pub fn address(&self) -> Option<String> {
+        fs::read_to_string(self.path.join("address"))
+            .ok()
+            .filter(|at| !at.is_empty())
+    }
+
+    /// Tells other commands where this process answers.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn set_address(&self, address: &str) -> anyhow::Result<()> {
+        let path = self.path.join("address");
+        replace(&path, address.as_bytes())
+            .with_context(|| format!("cannot write {}", path.display()))
+    }
+}
+
+/// The vault's key file: outside every data directory, so that a copy of one holds no secret in
+/// the clear.
+fn key_file() -> anyhow::Result<PathBuf> {
+    match std::env::var_os("MUSTER_VAULT_KEY_FILE").filter(|path| !path.is_empty()) {
+        Some(path) => Ok(path.into()),
+        None => Ok(base("XDG_CONFIG_HOME", ".config")?
+            .join("muster")
+            .join("vault.key")),
+    }
+}
+
+fn base(variable: &str, below_home: &str) -> anyhow::Result<PathBuf> {
+    if let Some(base) = std::env::var_os(variable).filter(|base| !base.is_empty()) {
+        return Ok(base.into());
+    }
+    let home = std::env::var_os("HOME").filter(|home| !home.is_empty());
+    let home = home.context("there is no home directory; choose a directory with --data")?;
+    Ok(PathBuf::from(home).join(below_home))
+}

@@ -1,0 +1,53 @@
+//! `muster simulate`.
+
+use crate::{command::Simulate, serve};
+use anyhow::Context;
+use microsoft_simulator::{Fault, Options, Simulator, TenantOptions};
+
+pub(crate) async fn run(options: Simulate) -> anyhow::Result<()> {
+    let tenant = TenantOptions::sample(options.seed, "Fourth Coffee", options.users);
+    let faults = options
+        .faults
+        .split(',')
+        .map(str::trim)
+        .filter(|fault| !fault.is_empty());
+    let faults = faults
+        .map(str::parse::<Fault>)
+        .collect::<Result<Vec<_>, _>>()
+        .context("--faults")?;
+    let bodies = options.bodies.is_some();
+    let simulator = Simulator::start(Options {
+        listen: Some(options.listen),
+        seed: options.seed,
+        tenants: if bodies {
+            Vec::new()
+        } else {
+            vec![tenant.clone()]
+        },
+        bodies: options.bodies,
+        faults,
+        ..Options::default()
+    })
+    .await
+    .context("cannot start the simulator")?;
+    println!("A simulated Microsoft is running. Use it with:");
+    println!(
+        "  muster serve --login-url {} --graph-url {}",
+        simulator.login_url(),
+        simulator.graph_url()
+    );
+    if bodies {
+        println!("It serves recorded bodies to any tenant, client ID and secret.");
+    } else {
+        println!(
+            "and connect its tenant, {} ({} users):",
+            tenant.name, tenant.users
+        );
+        println!("  Directory (tenant) ID    {}", tenant.id);
+        println!("  Application (client) ID  {}", tenant.client_id);
+        println!("  Client secret            {}", tenant.client_secret);
+    }
+    serve::stopped().await?;
+    simulator.stop().await;
+    Ok(())
+}

@@ -1,0 +1,273 @@
+//! The running system: store, handlers, worker, timers and the HTTP server, started and stopped
+//! together.
+
+use crate::{DataDir, data_dir::Lock, worker};
+use anyhow::Context;
+use muster_platform::{
+    Services, Store,
+    alert::Alerts,
+    microsoft::Microsoft,
+    now,
+    queue::{LocalQueue, Queue, SyncMessage},
+    schedule::{LocalSchedule, Schedule},
+    session::Role,
+    vault::Vault,
+};
+use muster_portal::Access;
+use secrecy::SecretString;
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
+use url::Url;
+
+/// What a stack is started with.
+#[derive(Debug, Clone)]
+pub struct StackOptions {
+    /// The address to listen on; port 0 takes any.
+    pub listen: SocketAddr,
+    /// The address browsers use; `http://localhost:<port>` where none is given.
+    pub public_url: Option<Url>,
+    /// What replaces Microsoft's sign-in host.
+    pub login_url: Option<Url>,
+    /// What replaces Microsoft's Graph host.
+    pub graph_url: Option<Url>,
+    /// Whether what is due is synced by itself; a single command only does what it was asked.
+    pub background: bool,
+}
+
+/// The running system.
+#[derive(Debug)]
+pub struct Stack {
+    services: Services,
+    access: Arc<Access>,
+    address: SocketAddr,
+    token: SecretString,
+    viewer_token: SecretString,
+    stop: watch::Sender<bool>,
+    http: JoinHandle<()>,
+    worker: JoinHandle<()>,
+    daily: Option<JoinHandle<()>>,
+    store: JoinHandle<()>,
+    stop_store: watch::Sender<bool>,
+    _lock: Lock,
+}
+
+/// How often credentials are looked at.
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+/// How long a stop waits for the pages in hand.
+const GRACE: Duration = Duration::from_secs(60);
+
+impl Stack {
+    /// Starts everything on a data directory.
+    ///
+    /// # Errors
+    /// When the directory is in use, the vault does not open, the store cannot be opened, or the
+    /// address cannot be listened on.
+    pub async fn start(data: &DataDir, options: StackOptions) -> anyhow::Result<Self> {
+        let lock = data.lock()?;
+        let vault = data.vault()?;
+        let listener = TcpListener::bind(options.listen).await.with_context(|| {
+            format!(
+                "cannot listen on {}; choose another address with --listen",
+                options.listen
+            )
+        })?;
+        let address = listener.local_addr()?;
+        let (stop_store, stopped) = watch::channel(false);
+        let (store, store_task) = open_store(data, stopped).await?;
+        let public_url = match options.public_url {
+            Some(url) => url,
+            None => format!("http://localhost:{}", address.port()).parse()?,
+        };
+        let (queue, receiver) = LocalQueue::new();
+        let schedule = LocalSchedule::start(queue.clone());
+        let services = Services {
+            store,
+            session_key: vault.session_key(),
+            vault: Vault::File(vault),
+            queue: Queue::Local(queue.clone()),
+            schedule: Schedule::Local(schedule.clone()),
+            alerts: Alerts::Log,
+            microsoft: Microsoft::new(options.login_url, options.graph_url)?,
+            public_url,
+        };
+        let (stop, stopping) = watch::channel(false);
+        let sync = Arc::new(muster_sync::Context::sole_worker(
+            services.clone(),
+            stopping.clone(),
+        ));
+        let worker = tokio::spawn(worker::work(
+            sync,
+            receiver,
+            queue.clone(),
+            stopping.clone(),
+        ));
+        let daily = if options.background {
+            resume(&services, &schedule, &queue).await?;
+            Some(tokio::spawn(look_at_credentials(services.clone())))
+        } else {
+            None
+        };
+        let (token, viewer_token) = (data.token("token")?, data.token("viewer-token")?);
+        let portal = Arc::new(muster_portal::Context::new(
+            services.clone(),
+            Access::new(Some(token.clone()), Some(viewer_token.clone())),
+        ));
+        let access = portal.access();
+        let callback = Arc::new(muster_oauth_callback::Context::new(services.clone()));
+        let router = muster_portal::router(portal).merge(muster_oauth_callback::router(callback));
+        let http = tokio::spawn(serve(listener, router, stopping));
+        data.set_address(&format!("http://{address}"))?;
+        Ok(Self {
+            services,
+            access,
+            address,
+            token,
+            viewer_token,
+            stop,
+            http,
+            worker,
+            daily,
+            store: store_task,
+            stop_store,
+            _lock: lock,
+        })
+    }
+
+    /// Store, ports and Microsoft.
+    pub fn services(&self) -> &Services {
+        &self.services
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The manager's API token.
+    pub fn token(&self) -> &SecretString {
+        &self.token
+    }
+
+    /// The viewer's API token.
+    pub fn viewer_token(&self) -> &SecretString {
+        &self.viewer_token
+    }
+
+    /// The address to open in a browser: signs in once.
+    pub fn sign_in_link(&self) -> String {
+        self.services.page(&format!(
+            "/sign-in?code={}",
+            self.access.one_time_code(Role::Manager)
+        ))
+    }
+
+    /// Finishes the pages in hand and stops.
+    pub async fn stop(self) {
+        self.stop.send_replace(true);
+        if let Some(daily) = self.daily {
+            daily.abort();
+        }
+        let mut http = self.http;
+        let mut worker = self.worker;
+        if tokio::time::timeout(GRACE, &mut worker).await.is_err() {
+            tracing::warn!("a sync did not stop in time; it goes on at the next start");
+            worker.abort();
+        }
+        // A browser may hold a connection open for as long as it likes.
+        if tokio::time::timeout(Duration::from_secs(2), &mut http)
+            .await
+            .is_err()
+        {
+            http.abort();
+        }
+        self.stop_store.send_replace(true);
+        let mut store = self.store;
+        if tokio::time::timeout(Duration::from_secs(2), &mut store)
+            .await
+            .is_err()
+        {
+            store.abort();
+        }
+    }
+}
+
+async fn open_store(
+    data: &DataDir,
+    mut stopped: watch::Receiver<bool>,
+) -> anyhow::Result<(Store, JoinHandle<()>)> {
+    let path = data.store();
+    let opened = dynoxide::Database::new(&path.to_string_lossy());
+    let database = opened.map_err(|e| {
+        anyhow::anyhow!(
+            "cannot open the store {}: {e}. Nothing was changed",
+            path.display()
+        )
+    })?;
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+    let store = Store::embedded(listener.local_addr()?);
+    let task = tokio::spawn(async move {
+        let until = async move {
+            // An error is the sender's end: the stack is gone.
+            stopped.wait_for(|stopped| *stopped).await.ok();
+        };
+        if let Err(error) = dynoxide::server::serve_with_shutdown(listener, database, until).await {
+            tracing::error!(%error, "the store stopped");
+        }
+    });
+    store
+        .ensure_tables()
+        .await
+        .context("cannot set up the store")?;
+    Ok((store, task))
+}
+
+/// Sets the schedules again from the integrations, and goes on with what a stop or a crash cut off.
+async fn resume(
+    services: &Services,
+    schedule: &LocalSchedule,
+    queue: &LocalQueue,
+) -> anyhow::Result<()> {
+    for integration in services.store.integrations().await? {
+        if integration.paused || integration.deleting {
+            continue;
+        }
+        let sync = &integration.sync;
+        let interrupted = sync.started_at.is_some()
+            || sync.requested_at > sync.last_started_at
+            || integration.look_again_at(now()).is_some();
+        let cadence = jiff::SignedDuration::from_mins(i64::from(integration.cadence_minutes));
+        let due = sync
+            .last_started_at
+            .and_then(|last| last.checked_add(cadence).ok())
+            .unwrap_or_else(now);
+        schedule.first_due(integration.tenant_id, integration.cadence_minutes, due);
+        if interrupted {
+            queue.send(SyncMessage {
+                tenant_id: integration.tenant_id,
+            })?;
+        }
+    }
+    Ok(())
+}
+
+async fn look_at_credentials(services: Services) {
+    let context = muster_secret_expiry::Context::new(services);
+    loop {
+        if let Err(error) = muster_secret_expiry::handle(&context, now()).await {
+            tracing::error!(%error, "credentials could not be looked at; tried again tomorrow");
+        }
+        tokio::time::sleep(DAY).await;
+    }
+}
+
+async fn serve(listener: TcpListener, router: axum::Router, mut stopping: watch::Receiver<bool>) {
+    let until = async move {
+        stopping.wait_for(|stop| *stop).await.ok();
+    };
+    if let Err(error) = axum::serve(listener, router)
+        .with_graceful_shutdown(until)
+        .await
+    {
+        tracing::error!(%error, "the server stopped");
+    }
+}

@@ -1,0 +1,31 @@
+//! `muster sync`.
+
+use crate::{api::Api, command::Sync, report};
+use indicatif::MultiProgress;
+use reqwest::Method;
+
+pub(crate) async fn run(options: Sync) -> anyhow::Result<()> {
+    let (api, stack) = Api::connect(&options.at).await?;
+    let ended = sync(&api, &options).await;
+    if let Some(stack) = stack {
+        stack.stop().await;
+    }
+    ended
+}
+
+async fn sync(api: &Api, options: &Sync) -> anyhow::Result<()> {
+    let path = format!("/api/v1/integrations/{}", options.tenant);
+    let before = api.get(&path).await?;
+    let since = before["sync"]["finished_at"].as_str().map(str::to_owned);
+    api.call(Method::POST, &format!("{path}/sync"), None)
+        .await?;
+    let integration = report::watch(api, options.tenant, since, &MultiProgress::new()).await?;
+    report::print(&integration);
+    let refused = report::list(&integration, "problems")
+        .iter()
+        .find(|p| report::text(p, "kind") == "sign_in_refused");
+    match refused {
+        Some(problem) => anyhow::bail!("{}", report::text(problem, "sentence")),
+        None => Ok(()),
+    }
+}
