@@ -1,1 +1,75 @@
 //! The pages and the JSON API.
+//!
+//! `router` is the whole of it: on AWS `main.rs` runs it on Lambda, locally `muster` serves it.
+
+pub mod api;
+mod auth;
+mod integrations;
+mod openapi;
+mod pages;
+mod parameters;
+mod problem;
+mod records;
+mod response;
+mod view;
+
+pub use auth::{Access, CODE_LIFE, CSRF_HEADER};
+
+use axum::{Router, extract::DefaultBodyLimit, middleware};
+use muster_domain::cloud::Cloud;
+use muster_platform::{Services, session::Sessions};
+use std::sync::Arc;
+
+/// Nothing Muster takes is larger.
+const LARGEST_BODY: usize = 64 * 1024;
+
+/// What every request is answered with, built once.
+#[derive(Debug)]
+pub struct Context {
+    /// The store, Microsoft and the ports.
+    pub services: Services,
+    /// Who is let in.
+    pub access: Access,
+    sessions: Sessions,
+    content_security_policy: String,
+}
+
+impl Context {
+    /// A context of these services, for those who have access.
+    pub fn new(services: Services, access: Access) -> Self {
+        let secure = services.public_url.scheme() == "https";
+        let sessions = Sessions::new(&services.session_key, secure);
+        // Browsers apply form-action to where a form is redirected, too: the Authorize button
+        // goes on to Microsoft's consent page.
+        let mut sign_in: Vec<String> = Cloud::ALL
+            .iter()
+            .map(|cloud| services.microsoft.hosts(*cloud).login("/"))
+            .map(|url| url.origin().ascii_serialization())
+            .collect();
+        sign_in.sort();
+        sign_in.dedup();
+        let content_security_policy = format!(
+            "default-src 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'; form-action 'self' {}",
+            sign_in.join(" ")
+        );
+        Self {
+            services,
+            access,
+            sessions,
+            content_security_policy,
+        }
+    }
+}
+
+/// Every path of the portal.
+pub fn router(context: Arc<Context>) -> Router {
+    Router::new()
+        .merge(api::router(&context))
+        .merge(pages::router(&context))
+        .layer(DefaultBodyLimit::max(LARGEST_BODY))
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(&context),
+            response::layer,
+        ))
+        .with_state(context)
+}

@@ -184,6 +184,25 @@ impl Query {
             })
     }
 
+    /// Whether an order was asked for, other than that of the keys.
+    pub fn is_sorted(&self) -> bool {
+        self.sort.is_some()
+    }
+
+    /// Records in the order asked for.
+    pub fn sorted(&self, records: Vec<Record>) -> Vec<Record> {
+        let mut ranked: Vec<(Rank, Record)> = records
+            .into_iter()
+            .map(|record| {
+                let value = self.sort_value(&record);
+                let key = record.key.clone();
+                (Rank { value, key }, record)
+            })
+            .collect();
+        ranked.sort_by(|(a, _), (b, _)| self.order(a, b));
+        ranked.into_iter().map(|(_, record)| record).collect()
+    }
+
     /// Begins a page.
     pub fn page(&self) -> PageBuilder<'_> {
         PageBuilder {

@@ -1,0 +1,306 @@
+//! `/api/v1/integrations`: connect, list, look at, change and delete.
+
+use super::Operation;
+use crate::{
+    Context,
+    auth::Caller,
+    integrations::{self, Answer, Patch},
+    parameters::{Body, Parameters, bad_cursor, cursor, tenant},
+    problem::Problem,
+    view::IntegrationView,
+};
+use axum::{
+    Json,
+    extract::{Path, RawQuery, State},
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::{delete, get, patch, post, put},
+};
+use bytes::Bytes;
+use muster_domain::{Integration, connect::Form};
+use muster_platform::{connect, disconnect::Disconnected};
+use secrecy::SecretString;
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+pub(super) const OPERATIONS: &[Operation] = &[
+    Operation {
+        method: "post",
+        path: "/api/v1/integrations",
+        id: "connectTenant",
+        summary: "Check a tenant and its credential, and connect it",
+        query: &[],
+        body: Some("Connect"),
+        answer: (201, "ConnectedIntegration"),
+        problems: &[
+            (400, "the body is not understood"),
+            (409, "the tenant is connected already"),
+            (413, "the body is too large"),
+            (415, "the body is not JSON"),
+            (422, "a field is wrong, or Microsoft refuses it"),
+            (502, "Microsoft's sign-in service did not answer"),
+        ],
+        open: false,
+        handler: || post(create),
+    },
+    Operation {
+        method: "get",
+        path: "/api/v1/integrations",
+        id: "listIntegrations",
+        summary: "All integrations by name, with status, last sync and credential expiry",
+        query: &[super::datasets::LIMIT, super::datasets::CURSOR],
+        body: None,
+        answer: (200, "IntegrationList"),
+        problems: &[(400, "a parameter is wrong")],
+        open: false,
+        handler: || get(list),
+    },
+    Operation {
+        method: "get",
+        path: "/api/v1/integrations/{tenant_id}",
+        id: "getIntegration",
+        summary: "One integration with its permissions, datasets, credential, problems and sync",
+        query: &[],
+        body: None,
+        answer: (200, "Integration"),
+        problems: &[NO_GUID, UNKNOWN],
+        open: false,
+        handler: || get(one),
+    },
+    Operation {
+        method: "patch",
+        path: "/api/v1/integrations/{tenant_id}",
+        id: "changeIntegration",
+        summary: "Rename, pause or resume, set the cadence, switch datasets, answer a removal that waits",
+        query: &[],
+        body: Some("Change"),
+        answer: (200, "Integration"),
+        problems: &[
+            (400, "the body is not understood"),
+            UNKNOWN,
+            (
+                409,
+                "a sync is running: a removal is answered between syncs",
+            ),
+            (415, "the body is not JSON"),
+            (422, "a field is wrong"),
+        ],
+        open: false,
+        handler: || patch(change),
+    },
+    Operation {
+        method: "delete",
+        path: "/api/v1/integrations/{tenant_id}",
+        id: "deleteIntegration",
+        summary: "Delete the schedule, the secret and all data, with a receipt",
+        query: &[],
+        body: None,
+        answer: (200, "Receipt"),
+        problems: &[NO_GUID, UNKNOWN],
+        open: false,
+        handler: || delete(remove),
+    },
+    Operation {
+        method: "post",
+        path: "/api/v1/integrations/{tenant_id}/authorize",
+        id: "authorize",
+        summary: "A fresh address of Microsoft's consent page, good once and for ten minutes",
+        query: &[],
+        body: None,
+        answer: (200, "AuthorizeUrl"),
+        problems: &[NO_GUID, UNKNOWN],
+        open: false,
+        handler: || post(authorize),
+    },
+    Operation {
+        method: "put",
+        path: "/api/v1/integrations/{tenant_id}/credential",
+        id: "replaceCredential",
+        summary: "Prove a new client secret, then put it in place of the one before",
+        query: &[],
+        body: Some("NewCredential"),
+        answer: (200, "Integration"),
+        problems: &[
+            (400, "the body is not understood"),
+            UNKNOWN,
+            (415, "the body is not JSON"),
+            (422, "the secret is wrong; the one before stays"),
+            (502, "Microsoft's sign-in service did not answer"),
+        ],
+        open: false,
+        handler: || put(credential),
+    },
+    Operation {
+        method: "post",
+        path: "/api/v1/integrations/{tenant_id}/sync",
+        id: "requestSync",
+        summary: "Ask for a sync now",
+        query: &[],
+        body: None,
+        answer: (202, "SyncRequested"),
+        problems: &[NO_GUID, UNKNOWN, (409, "paused, or awaiting consent")],
+        open: false,
+        handler: || post(sync),
+    },
+];
+
+const NO_GUID: (u16, &str) = (400, "the tenant ID is no GUID");
+const UNKNOWN: (u16, &str) = (404, "the tenant is not connected");
+
+async fn create(
+    State(context): State<Arc<Context>>,
+    caller: Caller,
+    headers: HeaderMap,
+    bytes: Bytes,
+) -> Result<Response, Problem> {
+    let mut body = Body::read(
+        &headers,
+        &bytes,
+        &[
+            "name",
+            "tenant_id",
+            "client_id",
+            "client_secret",
+            "cloud",
+            "cadence_minutes",
+        ],
+    )?;
+    let form = Form {
+        name: body.text("name").unwrap_or_default(),
+        tenant_id: body.text("tenant_id").unwrap_or_default(),
+        client_id: body.text("client_id").unwrap_or_default(),
+        client_secret: SecretString::from(body.text("client_secret").unwrap_or_default()),
+        cloud: body.text("cloud"),
+        cadence_minutes: body.number("cadence_minutes"),
+    };
+    body.finish()?;
+    let integration = connect::connect(&context.services, form).await?;
+    let url = integrations::authorize(&context, &integration, caller.session_id()).await?;
+    let view = IntegrationView::new(&integration, &[], muster_platform::now());
+    let mut answer = serde_json::to_value(view).unwrap_or_default();
+    answer["authorize_url"] = url.into();
+    let location = format!("/api/v1/integrations/{}", integration.tenant_id);
+    Ok((
+        StatusCode::CREATED,
+        [(header::LOCATION, location)],
+        Json(answer),
+    )
+        .into_response())
+}
+
+async fn list(
+    State(context): State<Arc<Context>>,
+    RawQuery(query): RawQuery,
+) -> Result<Json<Value>, Problem> {
+    let parameters = Parameters::read(query.as_deref(), &["limit", "cursor"])?;
+    let limit = parameters.limit()?;
+    let after = parameters.cursor()?;
+    if after.as_ref().is_some_and(|after| !after.contains('#')) {
+        return Err(bad_cursor());
+    }
+    let mut page: Vec<Integration> = context.services.store.integrations().await?;
+    page.retain(|integration| {
+        after
+            .as_ref()
+            .is_none_or(|after| place(integration) > *after)
+    });
+    let more = page.len() > limit;
+    page.truncate(limit);
+    let next_cursor = page
+        .last()
+        .filter(|_| more)
+        .map(|last| cursor(&place(last)));
+    let items = integrations::listed(&context, page).await?;
+    Ok(Json(json!({"items": items, "next_cursor": next_cursor})))
+}
+
+/// Where an integration stands in the list: by name, and by tenant where names are equal.
+fn place(integration: &Integration) -> String {
+    format!(
+        "{}#{}",
+        integration.name.to_lowercase(),
+        integration.tenant_id
+    )
+}
+
+async fn one(
+    State(context): State<Arc<Context>>,
+    Path(id): Path<String>,
+) -> Result<Json<IntegrationView>, Problem> {
+    Ok(Json(integrations::view(&context, tenant(&id)?).await?))
+}
+
+async fn change(
+    State(context): State<Arc<Context>>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    bytes: Bytes,
+) -> Result<Json<IntegrationView>, Problem> {
+    let tenant = tenant(&id)?;
+    let known = ["name", "cadence_minutes", "paused", "datasets", "removals"];
+    let mut body = Body::read(&headers, &bytes, &known)?;
+    let mut patch = Patch {
+        name: body.text("name"),
+        cadence_minutes: body.number("cadence_minutes"),
+        paused: body.flag("paused"),
+        ..Patch::default()
+    };
+    for (dataset, on) in body.object("datasets").unwrap_or_default() {
+        match on.as_bool() {
+            Some(on) => drop(patch.datasets.insert(dataset, on)),
+            None => body.wrong("datasets", "Give true or false for each dataset's name."),
+        }
+    }
+    for (dataset, answer) in body.object("removals").unwrap_or_default() {
+        match answer.as_str().and_then(Answer::find) {
+            Some(answer) => drop(patch.removals.insert(dataset, answer)),
+            None => body.wrong(
+                "removals",
+                "Give \"allow\" or \"keep\" for each dataset's name.",
+            ),
+        }
+    }
+    body.finish()?;
+    integrations::change(&context, tenant, patch).await?;
+    Ok(Json(integrations::view(&context, tenant).await?))
+}
+
+async fn remove(
+    State(context): State<Arc<Context>>,
+    Path(id): Path<String>,
+) -> Result<Json<Disconnected>, Problem> {
+    Ok(Json(integrations::delete(&context, tenant(&id)?).await?))
+}
+
+async fn authorize(
+    State(context): State<Arc<Context>>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, Problem> {
+    let integration = integrations::find(&context, tenant(&id)?).await?;
+    let url = integrations::authorize(&context, &integration, caller.session_id()).await?;
+    Ok(Json(json!({"authorize_url": url})))
+}
+
+async fn credential(
+    State(context): State<Arc<Context>>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    bytes: Bytes,
+) -> Result<Json<IntegrationView>, Problem> {
+    let tenant = tenant(&id)?;
+    let mut body = Body::read(&headers, &bytes, &["client_secret"])?;
+    let secret = SecretString::from(body.text("client_secret").unwrap_or_default());
+    body.finish()?;
+    integrations::replace_secret(&context, tenant, &secret).await?;
+    Ok(Json(integrations::view(&context, tenant).await?))
+}
+
+async fn sync(
+    State(context): State<Arc<Context>>,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let requested_at = integrations::sync(&context, tenant(&id)?).await?;
+    let answer = Json(json!({"requested_at": requested_at}));
+    Ok((StatusCode::ACCEPTED, answer).into_response())
+}

@@ -1,0 +1,440 @@
+//! The schemas of what is sent and answered. The integration test holds real answers against
+//! them, so that neither drifts from the other.
+
+use muster_domain::{
+    Dataset, Kind, Permission, cloud::Cloud, connect, datasets, expiry::ExpirySource,
+    integration::Status, state::Phase,
+};
+use serde_json::{Map, Value, json};
+
+/// Every schema by name; one for the records of each dataset.
+pub fn schemas() -> Value {
+    let mut schemas = Map::new();
+    let mut add = |name: &str, schema: Value| schemas.insert(name.to_owned(), schema);
+    add("Problem", problem());
+    add("Connect", connect_body());
+    add("Change", change_body());
+    add(
+        "NewCredential",
+        object(json!({"client_secret": {"type": "string", "writeOnly": true}})),
+    );
+    add("Permission", permission());
+    add("Verdict", verdict());
+    add("Dataset", dataset_of_tenant());
+    add("Credential", credential());
+    add("IntegrationProblem", integration_problem());
+    add("Sync", sync());
+    add("Counts", counts());
+    add("Integration", integration());
+    let mut connected = integration();
+    connected["properties"]["authorize_url"] = json!({"type": "string", "format": "uri"});
+    add("ConnectedIntegration", connected);
+    add("ListedIntegration", listed());
+    add("IntegrationList", list(reference("ListedIntegration")));
+    add(
+        "AuthorizeUrl",
+        object(json!({"authorize_url": {"type": "string", "format": "uri"}})),
+    );
+    add("SyncRequested", object(json!({"requested_at": time()})));
+    add("Receipt", receipt());
+    add("Summary", summary());
+    add("RecordedChange", recorded_change());
+    add("ChangePage", list(reference("RecordedChange")));
+    add("DatasetList", list(registered()));
+    add("Document", json!({"type": "object"}));
+    add("Health", object(json!({"status": {"const": "ok"}})));
+    let mut any = Vec::new();
+    for dataset in datasets::ALL {
+        let name = format!("record_{}", dataset.name);
+        any.push(reference(&name));
+        add(&name, record(dataset));
+    }
+    let any = json!({"anyOf": any});
+    add("RecordPage", record_page(any.clone()));
+    add(
+        "RecordWithChanges",
+        object(json!({
+            "record": any,
+            "changes": {"type": "array", "items": reference("RecordedChange")},
+            "as_of": maybe(time()),
+        })),
+    );
+    Value::Object(schemas)
+}
+
+fn reference(name: &str) -> Value {
+    json!({"$ref": format!("#/components/schemas/{name}")})
+}
+
+/// An object of which every property is always there.
+fn object(properties: Value) -> Value {
+    let required: Vec<&String> = properties
+        .as_object()
+        .into_iter()
+        .flat_map(Map::keys)
+        .collect();
+    json!({"type": "object", "required": required, "properties": properties})
+}
+
+fn list(items: Value) -> Value {
+    object(json!({
+        "items": {"type": "array", "items": items},
+        "next_cursor": maybe(text()),
+    }))
+}
+
+fn maybe(mut schema: Value) -> Value {
+    if let Some(kind) = schema.get("type").cloned() {
+        schema["type"] = json!([kind, "null"]);
+        return schema;
+    }
+    json!({"anyOf": [schema, {"type": "null"}]})
+}
+
+fn text() -> Value {
+    json!({"type": "string"})
+}
+
+fn whole() -> Value {
+    json!({"type": "integer", "minimum": 0})
+}
+
+fn flag() -> Value {
+    json!({"type": "boolean"})
+}
+
+fn time() -> Value {
+    json!({"type": "string", "format": "date-time"})
+}
+
+fn guid() -> Value {
+    json!({"type": "string", "format": "uuid"})
+}
+
+fn words(words: impl IntoIterator<Item = &'static str>) -> Value {
+    json!({"type": "string", "enum": words.into_iter().collect::<Vec<_>>()})
+}
+
+fn clouds() -> Value {
+    words(Cloud::ALL.map(Cloud::name))
+}
+
+fn statuses() -> Value {
+    words(
+        [
+            Status::AwaitingConsent,
+            Status::Connected,
+            Status::NeedsAttention,
+            Status::Paused,
+        ]
+        .map(Status::name),
+    )
+}
+
+fn problem() -> Value {
+    let mut schema = object(json!({
+        "type": text(),
+        "title": text(),
+        "status": whole(),
+        "detail": {"type": "string", "description": "What happened and what to do next."},
+    }));
+    schema["properties"]["errors"] = json!({
+        "type": "array",
+        "items": object(json!({"field": text(), "detail": text()})),
+    });
+    schema
+}
+
+fn cadence() -> Value {
+    json!({
+        "type": "integer",
+        "minimum": connect::LEAST_CADENCE_MINUTES,
+        "maximum": connect::MOST_CADENCE_MINUTES,
+    })
+}
+
+fn name() -> Value {
+    json!({"type": "string", "minLength": 1, "maxLength": connect::LONGEST_NAME})
+}
+
+fn connect_body() -> Value {
+    json!({
+        "type": "object",
+        "additionalProperties": false,
+        "required": ["name", "tenant_id", "client_id", "client_secret"],
+        "properties": {
+            "name": name(),
+            "tenant_id": guid(),
+            "client_id": guid(),
+            "client_secret": {
+                "type": "string",
+                "writeOnly": true,
+                "description": "The secret's Value, not its Secret ID.",
+            },
+            "cloud": clouds(),
+            "cadence_minutes": cadence(),
+        },
+    })
+}
+
+fn change_body() -> Value {
+    json!({
+        "type": "object",
+        "additionalProperties": false,
+        "properties": {
+            "name": name(),
+            "cadence_minutes": cadence(),
+            "paused": flag(),
+            "datasets": {
+                "type": "object",
+                "description": "Datasets to switch on or off, by name.",
+                "additionalProperties": flag(),
+            },
+            "removals": {
+                "type": "object",
+                "description": "Answers to removals that wait, by dataset: `allow` removes the records, `keep` keeps them.",
+                "additionalProperties": words(["allow", "keep"]),
+            },
+        },
+    })
+}
+
+fn permission() -> Value {
+    object(json!({
+        "name": words(Permission::ALL.iter().map(|p| p.value())),
+        "state": words(["granted", "missing", "unknown"]),
+        "feeds": {"type": "array", "items": text()},
+        "optional": flag(),
+    }))
+}
+
+fn verdict() -> Value {
+    let kinds = [
+        "allowed",
+        "missing_permission",
+        "not_licensed",
+        "concealed",
+        "unavailable_in_cloud",
+    ];
+    let mut schema = object(json!({"kind": words(kinds)}));
+    schema["properties"]["of"] = json!({"type": "array", "items": text()});
+    schema["properties"]["licence"] = text();
+    schema
+}
+
+fn dataset_of_tenant() -> Value {
+    let phases = [
+        Phase::Waiting,
+        Phase::Running,
+        Phase::Fresh,
+        Phase::Incomplete,
+        Phase::Blocked,
+        Phase::Off,
+    ];
+    object(json!({
+        "name": text(),
+        "title": text(),
+        "verdict": reference("Verdict"),
+        "label": text(),
+        "sentence": text(),
+        "records": maybe(whole()),
+        "last_success_at": maybe(time()),
+        "last_attempt_at": maybe(time()),
+        "state": words(phases.map(Phase::name)),
+        "progress": object(json!({
+            "read": whole(), "written": whole(), "unchanged": whole(), "removed": whole(),
+        })),
+        "trouble": maybe(text()),
+        "enabled": flag(),
+        "held_removal": maybe(object(json!({"records": whole(), "of": whole(), "since": time()}))),
+        "removal_allowed": flag(),
+    }))
+}
+
+fn credential() -> Value {
+    let sources = [
+        ExpirySource::Entra,
+        ExpirySource::Entered,
+        ExpirySource::Assumed,
+    ];
+    object(json!({
+        "kind": text(),
+        "expires_at": time(),
+        "expiry_source": words(sources.map(ExpirySource::name)),
+        "hint": text(),
+    }))
+}
+
+fn integration_problem() -> Value {
+    let mut schema = object(json!({"kind": text(), "sentence": text()}));
+    schema["properties"]["since"] = time();
+    schema
+}
+
+fn sync() -> Value {
+    object(json!({
+        "requested_at": maybe(time()),
+        "started_at": maybe(time()),
+        "finished_at": maybe(time()),
+        "running": flag(),
+        "last": object(json!({
+            "read": whole(), "written": whole(), "unchanged": whole(), "removed": whole(),
+            "requests": whole(), "took_ms": whole(), "write_units": whole(),
+            "read_units": whole(), "cost_cents": {"type": "number"},
+        })),
+    }))
+}
+
+fn counts() -> Value {
+    let default = serde_json::to_value(muster_domain::summary::Counts::default());
+    let names = default.unwrap_or_default();
+    let properties: Map<String, Value> = names
+        .as_object()
+        .into_iter()
+        .flat_map(Map::keys)
+        .map(|name| (name.clone(), maybe(whole())))
+        .collect();
+    object(Value::Object(properties))
+}
+
+fn integration() -> Value {
+    object(json!({
+        "tenant_id": guid(),
+        "name": text(),
+        "client_id": guid(),
+        "cloud": clouds(),
+        "cadence_minutes": whole(),
+        "paused": flag(),
+        "status": statuses(),
+        "created_at": time(),
+        "connected_at": maybe(time()),
+        "permissions": {"type": "array", "items": reference("Permission")},
+        "datasets": {"type": "array", "items": reference("Dataset")},
+        "credential": reference("Credential"),
+        "problems": {"type": "array", "items": reference("IntegrationProblem")},
+        "sync": reference("Sync"),
+    }))
+}
+
+fn listed() -> Value {
+    object(json!({
+        "tenant_id": guid(),
+        "name": text(),
+        "client_id": guid(),
+        "cloud": clouds(),
+        "cadence_minutes": whole(),
+        "status": statuses(),
+        "problems": {"type": "array", "items": reference("IntegrationProblem")},
+        "last_sync_at": maybe(time()),
+        "credential": reference("Credential"),
+        "sync": reference("Sync"),
+        "glance": reference("Counts"),
+    }))
+}
+
+fn receipt() -> Value {
+    object(json!({
+        "tenant_id": guid(),
+        "schedule": flag(),
+        "secret": flag(),
+        "records": {"type": "object", "additionalProperties": whole()},
+        "changes": whole(),
+        "summaries": whole(),
+        "control_items": whole(),
+    }))
+}
+
+fn summary() -> Value {
+    let mut day = counts();
+    day["properties"]["date"] = json!({"type": "string", "format": "date"});
+    object(json!({
+        "today": maybe(reference("Counts")),
+        "history": {"type": "array", "items": day},
+    }))
+}
+
+fn recorded_change() -> Value {
+    let mut schema = object(json!({
+        "at": time(),
+        "dataset": text(),
+        "record": text(),
+        "kind": words(["added", "changed", "removed"]),
+    }));
+    schema["properties"]["title"] = text();
+    schema["properties"]["columns"] = json!({
+        "type": "object",
+        "description": "The columns that differ.",
+        "additionalProperties": object(json!({"before": {}, "after": {}})),
+    });
+    schema
+}
+
+fn registered() -> Value {
+    object(json!({
+        "name": text(),
+        "title": text(),
+        "about": text(),
+        "doc": {"type": "string", "format": "uri"},
+        "path": text(),
+        "kind": text(),
+        "columns": {
+            "type": "array",
+            "items": object(json!({"name": text(), "type": text(), "about": text()})),
+        },
+        "permissions": {
+            "type": "array",
+            "description": "All of these groups, each by any one of its permissions.",
+            "items": {"type": "array", "items": text()},
+        },
+        "licence": maybe(text()),
+        "due_every_minutes": whole(),
+        "retention_days": maybe(whole()),
+    }))
+}
+
+/// Columns may be absent, and a value of another shape is kept as it came: types are what
+/// Microsoft documents, told in words.
+fn record(dataset: &Dataset) -> Value {
+    let mut properties = Map::new();
+    properties.insert("key".to_owned(), text());
+    for column in dataset.columns {
+        let mut schema = match column.kind {
+            Kind::Text | Kind::Sku => text(),
+            Kind::Bool => flag(),
+            Kind::Integer => json!({"type": "integer"}),
+            Kind::Decimal => json!({"type": "number"}),
+            Kind::Date => json!({"type": "string", "format": "date"}),
+            Kind::DateTime => time(),
+            Kind::Texts | Kind::Skus => json!({"type": "array", "items": text()}),
+            Kind::Json => json!({}),
+        };
+        schema["description"] = column.about.into();
+        properties.insert(column.name.to_owned(), schema);
+    }
+    json!({
+        "type": "object",
+        "title": dataset.title,
+        "description": dataset.about,
+        "required": ["key"],
+        "properties": properties,
+    })
+}
+
+fn record_page(any: Value) -> Value {
+    object(json!({
+        "items": {"type": "array", "items": any},
+        "next_cursor": maybe(text()),
+        "matched": maybe(json!({
+            "type": "integer",
+            "description": "How many match in all, where all were looked at.",
+        })),
+        "complete": {
+            "type": "boolean",
+            "description": "Whether what is held is the whole of it; when not, an empty list is not a count of zero.",
+        },
+        "as_of": maybe(time()),
+        "verdict": reference("Verdict"),
+        "label": text(),
+        "sentence": text(),
+    }))
+}

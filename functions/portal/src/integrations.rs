@@ -1,0 +1,339 @@
+//! What is done to integrations, by an API call and by a form alike.
+
+use crate::{
+    Context,
+    problem::{Problem, ProblemField},
+    view::{IntegrationView, ListedView},
+};
+use futures::{StreamExt, TryStreamExt, stream};
+use jiff::Timestamp;
+use muster_domain::{
+    Integration, TenantId, aadsts, connect as fields, datasets, integration::Trouble,
+    state::HeldRemoval,
+};
+use muster_platform::{
+    connect::{self, ConnectError},
+    consent,
+    disconnect::{self, Disconnected},
+    microsoft::SignInFailure,
+    queue::SyncMessage,
+    store::StoreError,
+};
+use secrecy::SecretString;
+use std::collections::BTreeMap;
+
+/// What is to change; what is `None` stays.
+#[derive(Debug, Default)]
+pub struct Patch {
+    /// The client's name.
+    pub name: Option<String>,
+    /// How often to sync.
+    pub cadence_minutes: Option<u32>,
+    /// Paused or not.
+    pub paused: Option<bool>,
+    /// Datasets on or off.
+    pub datasets: BTreeMap<String, bool>,
+    /// Answers to removals that wait.
+    pub removals: BTreeMap<String, Answer>,
+}
+
+/// A person's answer to a removal that waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// They are really gone.
+    Allow,
+    /// Keep them, and look again.
+    Keep,
+}
+
+impl Answer {
+    /// The answer of that name.
+    pub fn find(name: &str) -> Option<Self> {
+        match name {
+            "allow" => Some(Self::Allow),
+            "keep" => Some(Self::Keep),
+            _ => None,
+        }
+    }
+}
+
+/// States are asked for by tenant; so many at once.
+const TENANTS_AT_ONCE: usize = 16;
+
+/// One integration.
+///
+/// # Errors
+/// 404 when the tenant is not connected.
+pub async fn find(context: &Context, tenant: TenantId) -> Result<Integration, Problem> {
+    let found = context.services.store.integration(tenant).await?;
+    found.ok_or_else(Problem::unknown_tenant)
+}
+
+/// One integration with all that is told of it.
+///
+/// # Errors
+/// 404 when the tenant is not connected.
+pub async fn view(context: &Context, tenant: TenantId) -> Result<IntegrationView, Problem> {
+    let integration = find(context, tenant).await?;
+    let states = context.services.store.states(tenant).await?;
+    Ok(IntegrationView::new(
+        &integration,
+        &states,
+        muster_platform::now(),
+    ))
+}
+
+/// Those integrations, as a list tells of them.
+///
+/// # Errors
+/// When the store does not answer.
+pub async fn listed(
+    context: &Context,
+    integrations: Vec<Integration>,
+) -> Result<Vec<ListedView>, Problem> {
+    let now = muster_platform::now();
+    let views = stream::iter(integrations).map(|integration| async move {
+        let states = context.services.store.states(integration.tenant_id).await?;
+        Ok::<_, StoreError>(ListedView::new(&integration, &states, now))
+    });
+    Ok(views.buffered(TENANTS_AT_ONCE).try_collect().await?)
+}
+
+/// The address of Microsoft's consent page.
+///
+/// # Errors
+/// When the store does not answer.
+pub async fn authorize(
+    context: &Context,
+    integration: &Integration,
+    session: Option<&str>,
+) -> Result<String, Problem> {
+    Ok(consent::authorize_url(&context.services, integration, session).await?)
+}
+
+/// Asks for a sync now; when it was asked for.
+///
+/// # Errors
+/// 409 when the integration is paused, being deleted, or awaits consent.
+pub async fn sync(context: &Context, tenant: TenantId) -> Result<Timestamp, Problem> {
+    let integration = find(context, tenant).await?;
+    if integration.deleting {
+        return Err(Problem::conflict(
+            "urn:muster:problem:deleting",
+            "The integration is being deleted",
+            "This integration is being deleted, so nothing is read for it any more.",
+        ));
+    }
+    if integration.paused {
+        return Err(Problem::conflict(
+            "urn:muster:problem:paused",
+            "The integration is paused",
+            "This integration is paused. Resume it first, then sync.",
+        ));
+    }
+    if integration.connected_at.is_none() {
+        return Err(Problem::conflict(
+            "urn:muster:problem:awaiting-consent",
+            "The integration awaits consent",
+            "An administrator of the tenant has not consented yet, so there is nothing to read. Authorize the app first.",
+        ));
+    }
+    request_sync(context, tenant).await
+}
+
+async fn request_sync(context: &Context, tenant: TenantId) -> Result<Timestamp, Problem> {
+    let now = muster_platform::now();
+    let store = &context.services.store;
+    store
+        .update_integration(tenant, |integration| {
+            integration.sync.requested_at = Some(now);
+        })
+        .await?
+        .ok_or_else(Problem::unknown_tenant)?;
+    let message = SyncMessage { tenant_id: tenant };
+    context.services.queue.send(message).await?;
+    Ok(now)
+}
+
+/// Asks for a sync where one can be.
+async fn sync_if_ready(context: &Context, integration: &Integration) -> Result<(), Problem> {
+    if !integration.paused && !integration.deleting && integration.connected_at.is_some() {
+        request_sync(context, integration.tenant_id).await?;
+    }
+    Ok(())
+}
+
+/// Changes an integration. Everything is checked before anything is done.
+///
+/// # Errors
+/// 422 with the fields that are wrong; 409 when a removal is answered while a sync runs.
+pub async fn change(context: &Context, tenant: TenantId, patch: Patch) -> Result<(), Problem> {
+    let before = find(context, tenant).await?;
+    let mut errors: Vec<ProblemField> = Vec::new();
+    let name = patch.name.map(|name| fields::name(&name)).transpose();
+    let cadence = patch.cadence_minutes.map(fields::cadence).transpose();
+    for error in [name.as_ref().err(), cadence.as_ref().err()] {
+        errors.extend(error.cloned().map(ProblemField::from));
+    }
+    for dataset in patch.datasets.keys().chain(patch.removals.keys()) {
+        if datasets::find(dataset).is_none() {
+            let known: Vec<&str> = datasets::ALL.iter().map(|d| d.name).collect();
+            let detail = format!(
+                "There is no such dataset; those there are: {}.",
+                known.join(", ")
+            );
+            errors.push(ProblemField::new("datasets", detail));
+        }
+    }
+    let (Ok(name), Ok(cadence), true) = (name, cadence, errors.is_empty()) else {
+        return Err(Problem::fields(errors));
+    };
+    if !patch.removals.is_empty() {
+        answer_removals(context, tenant, &patch.removals).await?;
+    }
+    let after = context
+        .services
+        .store
+        .update_integration(tenant, |integration| {
+            if let Some(name) = &name {
+                integration.name.clone_from(name);
+            }
+            integration.cadence_minutes = cadence.unwrap_or(integration.cadence_minutes);
+            integration.paused = patch.paused.unwrap_or(integration.paused);
+            for (dataset, on) in &patch.datasets {
+                integration.datasets_off.retain(|off| off != dataset);
+                if !on {
+                    integration.datasets_off.push(dataset.clone());
+                }
+            }
+        })
+        .await?
+        .ok_or_else(Problem::unknown_tenant)?;
+    let schedule = &context.services.schedule;
+    if after.paused {
+        if !before.paused {
+            schedule.remove(tenant).await?;
+        }
+    } else if before.paused || before.cadence_minutes != after.cadence_minutes {
+        schedule.every(tenant, after.cadence_minutes).await?;
+    }
+    if patch
+        .removals
+        .values()
+        .any(|answer| *answer == Answer::Allow)
+    {
+        sync_if_ready(context, &after).await?;
+    }
+    Ok(())
+}
+
+/// Writes the answers into the datasets' states, under the tenant's lease, so that no worker
+/// overwrites them with what it knew before.
+async fn answer_removals(
+    context: &Context,
+    tenant: TenantId,
+    answers: &BTreeMap<String, Answer>,
+) -> Result<(), Problem> {
+    let store = &context.services.store;
+    let lease = store
+        .acquire_lease(tenant, "portal", muster_platform::now())
+        .await?
+        .ok_or_else(Problem::busy)?;
+    let done = async {
+        let states = store.states(tenant).await?;
+        let held = |dataset: &String| -> Option<HeldRemoval> {
+            let state = states.iter().find(|state| state.dataset == *dataset)?;
+            state.held_removal
+        };
+        if let Some(dataset) = answers.keys().find(|dataset| held(dataset).is_none()) {
+            return Err(Problem::fields([ProblemField::new(
+                "removals",
+                format!("No removal of {dataset} waits for an answer."),
+            )]));
+        }
+        for mut state in states {
+            let Some(answer) = answers.get(&state.dataset) else {
+                continue;
+            };
+            state.removal_allowed = *answer == Answer::Allow;
+            if *answer == Answer::Keep {
+                state.held_removal = None;
+            }
+            store.put_state(&lease, &state).await?;
+        }
+        Ok(())
+    }
+    .await;
+    store.release_lease(&lease).await?;
+    done
+}
+
+/// Proves a new client secret, puts it in place of the one before, and syncs with it.
+///
+/// # Errors
+/// 422 when it is not proven; the one before stays.
+pub async fn replace_secret(
+    context: &Context,
+    tenant: TenantId,
+    secret: &SecretString,
+) -> Result<(), Problem> {
+    let integration = connect::replace_secret(&context.services, tenant, secret).await?;
+    sync_if_ready(context, &integration).await
+}
+
+/// Looks at what is granted now, by minting a token, and syncs when there is something to read.
+///
+/// # Errors
+/// When the sign-in service or the store does not answer.
+pub async fn check_again(context: &Context, tenant: TenantId) -> Result<(), Problem> {
+    let services = &context.services;
+    let integration = find(context, tenant).await?;
+    let Some(secret) = services.vault.get(tenant).await? else {
+        return Err(Problem::conflict(
+            "urn:muster:problem:no-secret",
+            "There is no client secret",
+            "The vault holds no client secret for this tenant. Paste a new one under Replace the client secret.",
+        ));
+    };
+    let minted = services
+        .microsoft
+        .mint(integration.cloud, tenant, integration.client_id, &secret)
+        .await;
+    let now = muster_platform::now();
+    let sentence = match minted {
+        Ok(token) => {
+            let after = services
+                .store
+                .update_integration(tenant, |integration| {
+                    integration.saw_roles(token.claims.roles.clone(), now);
+                })
+                .await?
+                .ok_or_else(Problem::unknown_tenant)?;
+            return sync_if_ready(context, &after).await;
+        }
+        Err(SignInFailure::Unreachable(why)) => {
+            return Err(ConnectError::Unreachable(why).into());
+        }
+        Err(SignInFailure::Refused(error)) => aadsts::explain(error.code()).sentence,
+        Err(SignInFailure::NotProof(_)) => "Microsoft answered with a token for another tenant or app. Delete this integration and connect the tenant again with both IDs from the app registration's Overview page.".to_owned(),
+    };
+    services
+        .store
+        .update_integration(tenant, |integration| {
+            let since = integration.sign_in_trouble.as_ref().map(|t| t.since);
+            integration.sign_in_trouble = Some(Trouble {
+                sentence: sentence.clone(),
+                since: since.unwrap_or(now),
+            });
+        })
+        .await?;
+    Ok(())
+}
+
+/// Deletes an integration with its schedule, secret and data.
+///
+/// # Errors
+/// When a part does not go; asking again goes on.
+pub async fn delete(context: &Context, tenant: TenantId) -> Result<Disconnected, Problem> {
+    Ok(disconnect::disconnect(&context.services, tenant).await?)
+}

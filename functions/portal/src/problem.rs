@@ -1,0 +1,390 @@
+//! Errors as RFC 9457 answers: what happened, why, and what to do next. Never a path, a stack, a
+//! secret or what the store said.
+
+use axum::{
+    http::{HeaderName, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use muster_domain::connect::FieldError;
+use muster_platform::{
+    connect::ConnectError, disconnect::DisconnectError, queue::QueueError, schedule::ScheduleError,
+    store::StoreError, vault::VaultError,
+};
+use serde::Serialize;
+
+/// The content type of a problem.
+pub const PROBLEM_JSON: &str = "application/problem+json";
+
+/// One error answer.
+#[derive(Debug, Clone, Serialize)]
+pub struct Problem {
+    /// A stable name: `about:blank`, or `urn:muster:problem:…` where a caller may want to tell
+    /// one from another of the same status.
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+    /// A few words, the same for every problem of the type.
+    pub title: &'static str,
+    /// The HTTP status.
+    #[serde(serialize_with = "status")]
+    pub status: StatusCode,
+    /// What happened and what to do next.
+    pub detail: String,
+    /// What is wrong with which field.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<ProblemField>,
+    /// Headers that go with it.
+    #[serde(skip)]
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+/// What is wrong with one field.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ProblemField {
+    /// The field, as the body names it.
+    pub field: String,
+    /// What happened and what to do next.
+    pub detail: String,
+}
+
+fn status<S: serde::Serializer>(status: &StatusCode, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_u16(status.as_u16())
+}
+
+impl ProblemField {
+    /// An error of a field.
+    pub fn new(field: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self {
+            field: field.into(),
+            detail: detail.into(),
+        }
+    }
+}
+
+impl From<FieldError> for ProblemField {
+    fn from(error: FieldError) -> Self {
+        Self::new(error.field, error.detail)
+    }
+}
+
+impl Problem {
+    /// A problem of that status, of no named type.
+    pub fn new(status: StatusCode, detail: impl Into<String>) -> Self {
+        Self {
+            kind: "about:blank",
+            title: status.canonical_reason().unwrap_or("Error"),
+            status,
+            detail: detail.into(),
+            errors: Vec::new(),
+            headers: Vec::new(),
+        }
+    }
+
+    fn named(
+        status: StatusCode,
+        kind: &'static str,
+        title: &'static str,
+        detail: impl Into<String>,
+    ) -> Self {
+        Self {
+            kind,
+            title,
+            ..Self::new(status, detail)
+        }
+    }
+
+    fn with_header(mut self, name: HeaderName, value: &'static str) -> Self {
+        self.headers.push((name, HeaderValue::from_static(value)));
+        self
+    }
+
+    /// The request cannot be understood.
+    pub fn bad_request(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, detail)
+    }
+
+    /// A query parameter or body field cannot be understood.
+    pub fn bad_parameter(name: &str, detail: impl Into<String>) -> Self {
+        let detail = detail.into();
+        let mut problem = Self::bad_request(format!("{name}: {detail}"));
+        problem.errors.push(ProblemField::new(name, detail));
+        problem
+    }
+
+    /// Nothing is here.
+    pub fn not_found(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, detail)
+    }
+
+    /// No path of this installation.
+    pub fn no_such_path() -> Self {
+        Self::not_found(
+            "There is nothing at this address. Check it for a typing mistake, or begin at the list of clients.",
+        )
+    }
+
+    /// The tenant is not connected.
+    pub fn unknown_tenant() -> Self {
+        Self::named(
+            StatusCode::NOT_FOUND,
+            "urn:muster:problem:unknown-tenant",
+            "Unknown tenant",
+            "No integration has this tenant ID. See the list of integrations for those that are connected.",
+        )
+    }
+
+    /// The path names a tenant by something else than its GUID.
+    pub fn not_a_tenant_id() -> Self {
+        Self::named(
+            StatusCode::BAD_REQUEST,
+            "urn:muster:problem:not-a-tenant-id",
+            "Not a tenant ID",
+            "The tenant is named by its Directory (tenant) ID, a GUID such as 11111111-2222-3333-4444-555555555555.",
+        )
+    }
+
+    /// No such dataset.
+    pub fn unknown_dataset() -> Self {
+        Self::named(
+            StatusCode::NOT_FOUND,
+            "urn:muster:problem:unknown-dataset",
+            "Unknown dataset",
+            "There is no dataset of this name. GET /api/v1/datasets lists all.",
+        )
+    }
+
+    /// Neither a good token nor a session.
+    pub fn unauthorized() -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "Send a valid API token as `Authorization: Bearer …`, or sign in.",
+        )
+        .with_header(header::WWW_AUTHENTICATE, "Bearer realm=\"muster\"")
+    }
+
+    /// The caller may look but not change.
+    pub fn forbidden() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "This takes the right to manage integrations; you are signed in to view assets. Ask a colleague who manages integrations, or sign in as one.",
+        )
+    }
+
+    /// A session's request without its CSRF token.
+    pub fn csrf() -> Self {
+        Self::named(
+            StatusCode::FORBIDDEN,
+            "urn:muster:problem:csrf",
+            "The form is out of date",
+            "The request did not carry this session's form token, so nothing was done. Load the page again and send the form once more.",
+        )
+    }
+
+    /// Fields are wrong.
+    pub fn fields(errors: impl IntoIterator<Item = impl Into<ProblemField>>) -> Self {
+        let errors: Vec<ProblemField> = errors.into_iter().map(Into::into).collect();
+        let detail = match errors.as_slice() {
+            [one] => one.detail.clone(),
+            many => format!("{} fields need your attention; see errors.", many.len()),
+        };
+        Self {
+            errors,
+            ..Self::named(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "urn:muster:problem:fields",
+                "Some fields are wrong",
+                detail,
+            )
+        }
+    }
+
+    /// The state of things does not allow it.
+    pub fn conflict(kind: &'static str, title: &'static str, detail: impl Into<String>) -> Self {
+        Self::named(StatusCode::CONFLICT, kind, title, detail)
+    }
+
+    /// A sync has the tenant's lease.
+    pub fn busy() -> Self {
+        Self::conflict(
+            "urn:muster:problem:sync-running",
+            "A sync is running",
+            "A sync of this tenant is running; try again in a moment.",
+        )
+    }
+
+    /// The general words for a status that came without a problem.
+    pub fn of_status(status: StatusCode) -> Self {
+        let detail = match status {
+            StatusCode::NOT_FOUND => return Self::no_such_path(),
+            StatusCode::METHOD_NOT_ALLOWED => {
+                "This address does not take that method; the Allow header names those it takes."
+            }
+            StatusCode::PAYLOAD_TOO_LARGE => {
+                "The body is larger than 64 KB. Nothing Muster takes is that large; send less."
+            }
+            StatusCode::UNSUPPORTED_MEDIA_TYPE => {
+                "The body's content type is not one that this address takes."
+            }
+            status if status.is_client_error() => {
+                "The request cannot be understood. Check it against /api/v1/openapi.json."
+            }
+            _ => "Something went wrong here; it is in the log. Try again in a moment.",
+        };
+        Self::new(status, detail)
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let body = serde_json::to_vec(&self).unwrap_or_default();
+        let mut response = (
+            self.status,
+            [(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON))],
+            body,
+        )
+            .into_response();
+        response.headers_mut().extend(self.headers.clone());
+        // For the layer that shows people a page instead.
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::LeaseLost => Self::busy(),
+            StoreError::Exists => Self::conflict(
+                "urn:muster:problem:exists",
+                "It is there already",
+                "It is stored already.",
+            ),
+            StoreError::DiskFull => {
+                tracing::error!("the disk is full");
+                Self::new(
+                    StatusCode::INSUFFICIENT_STORAGE,
+                    "The disk that holds the data is full; free some space and try again, nothing stored so far is lost.",
+                )
+            }
+            StoreError::Unavailable(_) => {
+                tracing::error!(%error, "the store did not answer");
+                unavailable("The store did not answer. Try again in a moment.")
+            }
+            StoreError::Unreadable(_) => {
+                tracing::error!(%error, "a stored item cannot be read");
+                Self::new(
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    "A stored item cannot be read; the log says which. If this installation was downgraded, run the newer version again.",
+                )
+            }
+        }
+    }
+}
+
+fn unavailable(detail: &str) -> Problem {
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail).with_header(header::RETRY_AFTER, "5")
+}
+
+impl From<VaultError> for Problem {
+    fn from(error: VaultError) -> Self {
+        tracing::error!(%error, "the vault failed");
+        match error {
+            VaultError::Unavailable(_) => {
+                unavailable("The vault of client secrets did not answer. Try again in a moment.")
+            }
+            _ => Self::new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "The vault of client secrets cannot be read or written. Nothing stored so far is lost; the log says what to mend.",
+            ),
+        }
+    }
+}
+
+impl From<ScheduleError> for Problem {
+    fn from(error: ScheduleError) -> Self {
+        tracing::error!(%error, "the scheduler failed");
+        unavailable("The scheduler did not answer. Try the same again in a moment.")
+    }
+}
+
+impl From<QueueError> for Problem {
+    fn from(error: QueueError) -> Self {
+        tracing::error!(%error, "the queue failed");
+        unavailable("The sync queue did not take the request. Try again in a moment.")
+    }
+}
+
+impl From<ConnectError> for Problem {
+    fn from(error: ConnectError) -> Self {
+        match error {
+            ConnectError::Fields(errors) => Self::fields(errors),
+            ConnectError::Connected => Self::conflict(
+                "urn:muster:problem:already-connected",
+                "The tenant is connected already",
+                "This tenant is connected already, once is enough. Open its integration to authorize it, or to replace its client secret.",
+            ),
+            ConnectError::Unknown => Self::unknown_tenant(),
+            ConnectError::Unreachable(why) => {
+                tracing::warn!(why, "the sign-in service did not answer");
+                Self::named(
+                    StatusCode::BAD_GATEWAY,
+                    "urn:muster:problem:sign-in-unreachable",
+                    "Microsoft did not answer",
+                    format!(
+                        "Microsoft's sign-in service did not answer ({why}), so nothing could be checked and nothing was stored. Check that this machine can reach Microsoft's sign-in host, then try again."
+                    ),
+                )
+            }
+            ConnectError::Store(error) => error.into(),
+            ConnectError::Vault(error) => error.into(),
+        }
+    }
+}
+
+impl From<DisconnectError> for Problem {
+    fn from(error: DisconnectError) -> Self {
+        match error {
+            DisconnectError::Unknown => Self::unknown_tenant(),
+            DisconnectError::Store(error) => error.into(),
+            DisconnectError::Vault(error) => error.into(),
+            DisconnectError::Schedule(error) => error.into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_problem_is_rfc_9457() {
+        let problem = Problem::fields([FieldError::new("name", "Enter the client's name.")]);
+        let json = serde_json::to_value(&problem).expect("it serializes");
+        assert_eq!(
+            json,
+            serde_json::json!({
+                "type": "urn:muster:problem:fields",
+                "title": "Some fields are wrong",
+                "status": 422,
+                "detail": "Enter the client's name.",
+                "errors": [{"field": "name", "detail": "Enter the client's name."}],
+            })
+        );
+        let response = Problem::unauthorized().into_response();
+        assert_eq!(response.headers()[header::CONTENT_TYPE], PROBLEM_JSON);
+        assert!(response.headers().contains_key(header::WWW_AUTHENTICATE));
+    }
+
+    #[test]
+    fn what_the_machinery_said_stays_in_the_log() {
+        let problem = Problem::from(VaultError::Io {
+            path: "/home/somebody/vault".into(),
+            problem: "denied".into(),
+        });
+        assert!(!problem.detail.contains("/home"));
+        let problem = Problem::from(StoreError::Unavailable("ValidationException pk".into()));
+        assert_eq!(problem.status, StatusCode::SERVICE_UNAVAILABLE);
+        assert!(!problem.detail.contains("Validation"));
+        let problem = Problem::from(StoreError::DiskFull);
+        assert_eq!(problem.status.as_u16(), 507);
+    }
+}

@@ -1,0 +1,243 @@
+//! A dataset's records: one page of a table, or the whole of it as CSV.
+
+use crate::{
+    Context,
+    parameters::{Parameters, bad_cursor, cursor},
+    problem::Problem,
+    view::DatasetView,
+};
+use axum::body::Body;
+use bytes::Bytes;
+use futures::{Stream, stream};
+use muster_domain::{
+    Dataset, Record, TenantId,
+    table::{self, BadQuery, Query, TablePage},
+};
+use muster_platform::store::{Store, StoreError};
+
+impl From<BadQuery> for Problem {
+    fn from(error: BadQuery) -> Self {
+        let name = match error {
+            BadQuery::Cursor => return bad_cursor(),
+            BadQuery::Limit => "limit",
+            BadQuery::Filter => "filter",
+            BadQuery::NoColumn { .. } => "filter or sort",
+        };
+        Self::bad_parameter(name, error.to_string())
+    }
+}
+
+/// A DynamoDB sort key is at most this long, and no cursor names a longer one.
+const LONGEST_KEY: usize = 1024;
+
+/// The question that query parameters ask of a dataset.
+///
+/// # Errors
+/// 400 when it cannot be asked.
+pub fn query(dataset: &'static Dataset, parameters: &Parameters) -> Result<Query, Problem> {
+    let query = Query::new(
+        dataset,
+        &table::Parameters {
+            q: parameters.owned("q"),
+            filter: parameters.owned("filter"),
+            sort: parameters.owned("sort"),
+            limit: parameters.owned("limit"),
+            cursor: parameters.cursor()?,
+        },
+    )?;
+    let start = query.start_after();
+    if start.is_some_and(|key| key.is_empty() || key.len() > LONGEST_KEY) {
+        return Err(bad_cursor());
+    }
+    Ok(query)
+}
+
+/// One page, and how many records match where that was seen.
+#[derive(Debug)]
+pub struct Page {
+    /// The records.
+    pub records: Vec<Record>,
+    /// The cursor of the next page.
+    pub next_cursor: Option<String>,
+    /// How many records match in all, where all were looked at.
+    pub matched: Option<u64>,
+}
+
+/// Reads one page. In key order it stops when the page is full; sorted it passes all records by,
+/// keeping no more than a page of them.
+///
+/// # Errors
+/// When the store does not answer.
+pub async fn page(context: &Context, tenant: TenantId, query: &Query) -> Result<Page, Problem> {
+    let store = &context.services.store;
+    let mut page = query.page();
+    let from_the_start = query.start_after().is_none();
+    let mut after = query.start_after().map(str::to_owned);
+    let mut to_the_end = true;
+    loop {
+        let (records, next) = store
+            .records_after(tenant, query.dataset(), after.as_deref())
+            .await?;
+        for record in records {
+            page.offer(record);
+            if page.full_in_key_order() {
+                to_the_end = false;
+                break;
+            }
+        }
+        after = next;
+        if after.is_none() || !to_the_end {
+            break;
+        }
+    }
+    let TablePage {
+        records,
+        next,
+        matched,
+    } = page.finish();
+    Ok(Page {
+        records,
+        next_cursor: next.as_deref().map(cursor),
+        matched: (from_the_start && to_the_end).then_some(matched),
+    })
+}
+
+/// Every record that matches, as CSV: in key order as it is read, with one page of the store in
+/// memory; sorted, collected first.
+///
+/// # Errors
+/// 409 when nothing is known of the dataset, since a header alone would read as "none"; or when
+/// the store does not answer.
+pub async fn csv(
+    context: &Context,
+    tenant: TenantId,
+    query: Query,
+    view: &DatasetView,
+) -> Result<Body, Problem> {
+    let store = context.services.store.clone();
+    // The first page is read before the answer begins, so that a store that does not answer is
+    // told as a problem and not as a download that breaks off.
+    let (first, next) = store.records_after(tenant, query.dataset(), None).await?;
+    if first.is_empty() && !view.complete() {
+        return Err(Problem::conflict(
+            "urn:muster:problem:not-known",
+            "Nothing is known of this dataset",
+            not_known(view),
+        ));
+    }
+    let header = head(query.dataset());
+    if !query.is_sorted() {
+        let rest = pages(store, tenant, query, first, next);
+        return Ok(Body::from_stream(prepend(header, rest)));
+    }
+    let mut all = Vec::new();
+    let (mut records, mut next) = (first, next);
+    loop {
+        all.extend(records.into_iter().filter(|record| query.matches(record)));
+        let Some(after) = next else { break };
+        (records, next) = store
+            .records_after(tenant, query.dataset(), Some(&after))
+            .await?;
+    }
+    let dataset = query.dataset();
+    let mut sorted = query.sorted(all).into_iter();
+    let chunks = std::iter::from_fn(move || {
+        let chunk: Vec<Record> = sorted.by_ref().take(1000).collect();
+        (!chunk.is_empty()).then(|| Ok::<_, StoreError>(lines(dataset, &chunk)))
+    });
+    Ok(Body::from_stream(prepend(header, stream::iter(chunks))))
+}
+
+/// Why there is nothing to show, and what to do.
+pub fn not_known(view: &DatasetView) -> String {
+    if !view.verdict.allows() {
+        view.sentence.clone()
+    } else if !view.enabled {
+        format!(
+            "{} is switched off for this client. Switch it on in the integration's settings, then sync.",
+            view.title
+        )
+    } else if let Some(trouble) = &view.trouble {
+        trouble.clone()
+    } else {
+        format!(
+            "{} has not been read whole yet, so nothing is known: this is not a count of zero. Wait for the first sync to finish.",
+            view.title
+        )
+    }
+}
+
+fn prepend(
+    header: Bytes,
+    rest: impl Stream<Item = Result<Bytes, StoreError>>,
+) -> impl Stream<Item = Result<Bytes, StoreError>> {
+    use futures::StreamExt;
+    stream::once(async { Ok(header) }).chain(rest)
+}
+
+/// Where a streamed export stands.
+enum Next {
+    Have(Vec<Record>, Option<String>),
+    Read(String),
+    End,
+}
+
+fn pages(
+    store: Store,
+    tenant: TenantId,
+    query: Query,
+    first: Vec<Record>,
+    next: Option<String>,
+) -> impl Stream<Item = Result<Bytes, StoreError>> {
+    let state = (store, query, Next::Have(first, next));
+    stream::try_unfold(state, move |(store, query, at)| async move {
+        let (records, next) = match at {
+            Next::Have(records, next) => (records, next),
+            Next::Read(after) => {
+                let read = store.records_after(tenant, query.dataset(), Some(&after));
+                read.await.inspect_err(|error| {
+                    tracing::error!(%error, tenant.id = %tenant, "an export broke off");
+                })?
+            }
+            Next::End => return Ok(None),
+        };
+        let matching: Vec<Record> = records
+            .into_iter()
+            .filter(|record| query.matches(record))
+            .collect();
+        let bytes = lines(query.dataset(), &matching);
+        let at = next.map_or(Next::End, Next::Read);
+        Ok(Some((bytes, (store, query, at))))
+    })
+}
+
+fn head(dataset: &Dataset) -> Bytes {
+    written(|csv| csv.write_record(dataset.columns.iter().map(|column| column.name)))
+}
+
+fn lines(dataset: &Dataset, records: &[Record]) -> Bytes {
+    written(|csv| {
+        for record in records {
+            csv.write_record(
+                dataset
+                    .columns
+                    .iter()
+                    .zip(&record.values)
+                    .map(|(column, value)| table::cell(column, value)),
+            )?;
+        }
+        Ok(())
+    })
+}
+
+/// Writing to memory fails only by a row of another length, and every row has the dataset's.
+fn written(write: impl FnOnce(&mut csv::Writer<Vec<u8>>) -> Result<(), csv::Error>) -> Bytes {
+    let mut csv = csv::WriterBuilder::new()
+        .terminator(csv::Terminator::CRLF)
+        .flexible(true)
+        .from_writer(Vec::new());
+    if let Err(error) = write(&mut csv) {
+        tracing::error!(%error, "rows could not be written as CSV");
+    }
+    csv.into_inner().map(Bytes::from).unwrap_or_default()
+}

@@ -1,0 +1,80 @@
+//! What every answer has in common: security headers, and errors as a problem or, for a person,
+//! as a page.
+
+use crate::{Context, auth::Caller, pages, problem::Problem};
+use axum::{
+    extract::{Request, State},
+    http::{HeaderMap, HeaderName, HeaderValue, header},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use std::sync::Arc;
+
+/// The outermost layer.
+pub async fn layer(State(context): State<Arc<Context>>, request: Request, next: Next) -> Response {
+    let path = request.uri().path().to_owned();
+    let for_a_person = !path.starts_with("/api/") && prefers_html(request.headers());
+    let caller = for_a_person
+        .then(|| Caller::of(&context, request.headers(), muster_platform::now()))
+        .flatten();
+    let mut response = next.run(request).await;
+    let status = response.status();
+    if status.is_client_error() || status.is_server_error() {
+        let found = response.extensions_mut().remove::<Problem>();
+        let is_page = is_html(response.headers());
+        match found {
+            // The framework's own answers say how Rust types failed to match: not for callers.
+            None if !is_page => {
+                let mut problem = Problem::of_status(status);
+                if let Some(allow) = response.headers().get(header::ALLOW) {
+                    problem.headers.push((header::ALLOW, allow.clone()));
+                }
+                response = tell(problem, for_a_person, caller.as_ref());
+            }
+            Some(problem) if for_a_person => response = tell(problem, true, caller.as_ref()),
+            _ => {}
+        }
+    }
+    let headers = response.headers_mut();
+    let mut set = |name: HeaderName, value: &'static str| {
+        headers.insert(name, HeaderValue::from_static(value));
+    };
+    set(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+    set(header::REFERRER_POLICY, "no-referrer");
+    set(header::X_FRAME_OPTIONS, "DENY");
+    set(
+        HeaderName::from_static("cross-origin-opener-policy"),
+        "same-origin",
+    );
+    if let Ok(policy) = HeaderValue::from_str(&context.content_security_policy) {
+        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+    }
+    if !headers.contains_key(header::CACHE_CONTROL) {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    response
+}
+
+fn tell(problem: Problem, for_a_person: bool, caller: Option<&Caller>) -> Response {
+    if for_a_person {
+        pages::error::page(&problem, caller)
+    } else {
+        problem.into_response()
+    }
+}
+
+fn is_html(headers: &HeaderMap) -> bool {
+    headers
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|value| value.as_bytes().starts_with(b"text/html"))
+}
+
+/// Whether the caller would rather read a page than JSON: browsers name `text/html` first.
+fn prefers_html(headers: &HeaderMap) -> bool {
+    let accept = headers.get(header::ACCEPT).and_then(|v| v.to_str().ok());
+    let accept = accept.unwrap_or_default().to_ascii_lowercase();
+    match (accept.find("text/html"), accept.find("json")) {
+        (Some(html), Some(json)) => html < json,
+        (html, _) => html.is_some(),
+    }
+}

@@ -1,0 +1,343 @@
+//! An integration as it is told, by the API and on the pages alike.
+
+use jiff::Timestamp;
+use muster_domain::{
+    ClientId, Dataset, DatasetState, Integration, Permission, TenantId, Verdict,
+    cloud::Cloud,
+    datasets,
+    expiry::ExpirySource,
+    integration::{PermissionState, Problem, Status},
+    state::{Counters, HeldRemoval, Phase},
+    summary::Counts,
+};
+use serde::Serialize;
+
+/// One integration, whole.
+#[derive(Debug, Clone, Serialize)]
+pub struct IntegrationView {
+    /// The directory.
+    pub tenant_id: TenantId,
+    /// What the MSP calls the client.
+    pub name: String,
+    /// The app registration.
+    pub client_id: ClientId,
+    /// Which hosts are spoken to.
+    pub cloud: Cloud,
+    /// How often to sync.
+    pub cadence_minutes: u32,
+    /// Whether a person has paused it.
+    pub paused: bool,
+    /// Where it stands.
+    pub status: Status,
+    /// When it was added.
+    pub created_at: Timestamp,
+    /// When roles were first seen.
+    pub connected_at: Option<Timestamp>,
+    /// Every permission.
+    pub permissions: Vec<PermissionView>,
+    /// Every dataset.
+    pub datasets: Vec<DatasetView>,
+    /// What is known of the credential.
+    pub credential: CredentialView,
+    /// What a person should know, the most pressing first.
+    pub problems: Vec<Problem>,
+    /// Where the sync stands.
+    pub sync: SyncView,
+}
+
+/// One permission.
+#[derive(Debug, Clone, Serialize)]
+pub struct PermissionView {
+    /// The name in Entra.
+    pub name: &'static str,
+    /// Whether it is granted.
+    pub state: PermissionState,
+    /// The datasets it feeds.
+    pub feeds: Vec<&'static str>,
+    /// Whether leaving it out is no trouble.
+    pub optional: bool,
+    /// The permission itself.
+    #[serde(skip)]
+    pub permission: Permission,
+}
+
+/// One dataset of one tenant.
+#[derive(Debug, Clone, Serialize)]
+pub struct DatasetView {
+    /// The name in paths.
+    pub name: &'static str,
+    /// The name a person reads.
+    pub title: &'static str,
+    /// What may be read.
+    pub verdict: Verdict,
+    /// The verdict in a few words.
+    pub label: String,
+    /// The verdict in a sentence, with what to do.
+    pub sentence: String,
+    /// Records held; `None` until some enumeration was whole, so that an unknown is never 0.
+    pub records: Option<u64>,
+    /// When the data was last known to be whole and current.
+    pub last_success_at: Option<Timestamp>,
+    /// When the last run began.
+    pub last_attempt_at: Option<Timestamp>,
+    /// What it is doing, or how its last run ended.
+    pub state: Phase,
+    /// What the last or the present run did.
+    pub progress: Progress,
+    /// Why the last run fell short.
+    pub trouble: Option<String>,
+    /// Whether it is switched on.
+    pub enabled: bool,
+    /// A removal that waits for a person's answer.
+    pub held_removal: Option<HeldRemoval>,
+    /// Whether the answer was that the next sync may remove them.
+    pub removal_allowed: bool,
+    /// The dataset itself.
+    #[serde(skip)]
+    pub dataset: &'static Dataset,
+}
+
+/// What a run did so far.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Progress {
+    /// Objects read.
+    pub read: u64,
+    /// Records written.
+    pub written: u64,
+    /// Records left as they were.
+    pub unchanged: u64,
+    /// Records removed.
+    pub removed: u64,
+}
+
+/// What is known of a credential; never the credential.
+#[derive(Debug, Clone, Serialize)]
+pub struct CredentialView {
+    /// `client_secret`.
+    pub kind: String,
+    /// When it lapses.
+    pub expires_at: Timestamp,
+    /// Where that date comes from.
+    pub expiry_source: ExpirySource,
+    /// The first characters, as Entra shows them.
+    pub hint: String,
+}
+
+/// Where the sync stands.
+#[derive(Debug, Clone, Serialize)]
+pub struct SyncView {
+    /// When a person last asked for one.
+    pub requested_at: Option<Timestamp>,
+    /// When the one under way began, or else the last one.
+    pub started_at: Option<Timestamp>,
+    /// When the last one ended.
+    pub finished_at: Option<Timestamp>,
+    /// Whether one is under way.
+    pub running: bool,
+    /// What the last one did.
+    pub last: LastSync,
+}
+
+/// What the last sync did.
+#[derive(Debug, Clone, Serialize)]
+pub struct LastSync {
+    /// Objects read.
+    pub read: u64,
+    /// Records written.
+    pub written: u64,
+    /// Records left as they were.
+    pub unchanged: u64,
+    /// Records removed.
+    pub removed: u64,
+    /// Requests to Graph.
+    pub requests: u64,
+    /// Milliseconds from start to end.
+    pub took_ms: u64,
+    /// Write capacity units.
+    pub write_units: u64,
+    /// Read capacity units.
+    pub read_units: u64,
+    /// What those cost, in US cents.
+    pub cost_cents: f64,
+}
+
+/// An integration in the list of all.
+#[derive(Debug, Clone, Serialize)]
+pub struct ListedView {
+    /// The directory.
+    pub tenant_id: TenantId,
+    /// What the MSP calls the client.
+    pub name: String,
+    /// The app registration.
+    pub client_id: ClientId,
+    /// Which hosts are spoken to.
+    pub cloud: Cloud,
+    /// How often to sync.
+    pub cadence_minutes: u32,
+    /// Where it stands.
+    pub status: Status,
+    /// What a person should know.
+    pub problems: Vec<Problem>,
+    /// When the last sync ended.
+    pub last_sync_at: Option<Timestamp>,
+    /// What is known of the credential.
+    pub credential: CredentialView,
+    /// Where the sync stands.
+    pub sync: SyncView,
+    /// The latest counts; null is "not known".
+    pub glance: Counts,
+}
+
+impl IntegrationView {
+    /// Tells of an integration and the states of its datasets.
+    pub fn new(integration: &Integration, states: &[DatasetState], now: Timestamp) -> Self {
+        Self {
+            tenant_id: integration.tenant_id,
+            name: integration.name.clone(),
+            client_id: integration.client_id,
+            cloud: integration.cloud,
+            cadence_minutes: integration.cadence_minutes,
+            paused: integration.paused,
+            status: integration.status(states, now),
+            created_at: integration.created_at,
+            connected_at: integration.connected_at,
+            permissions: Permission::ALL
+                .iter()
+                .map(|permission| PermissionView {
+                    name: permission.value(),
+                    state: integration.permission_state(*permission),
+                    feeds: permission.feeds().iter().map(|d| d.name).collect(),
+                    optional: permission.optional(),
+                    permission: *permission,
+                })
+                .collect(),
+            datasets: datasets::ALL
+                .iter()
+                .map(|dataset| DatasetView::new(integration, dataset, states))
+                .collect(),
+            credential: CredentialView::new(integration),
+            problems: integration.problems(states, now),
+            sync: SyncView::new(integration),
+        }
+    }
+}
+
+impl DatasetView {
+    /// Tells of one dataset; one that never ran is told of by its permissions.
+    pub fn new(
+        integration: &Integration,
+        dataset: &'static Dataset,
+        states: &[DatasetState],
+    ) -> Self {
+        let known = states.iter().find(|state| state.dataset == dataset.name);
+        let by_roles = Verdict::of_roles(dataset, &integration.roles);
+        let state = known.cloned().unwrap_or_else(|| DatasetState::new(dataset));
+        // Roles may have been seen after the dataset was last tried: as to permissions, they know.
+        let verdict = match (&state.verdict, by_roles) {
+            (Verdict::Allowed | Verdict::MissingPermission { .. }, by_roles) => by_roles,
+            (_, missing @ Verdict::MissingPermission { .. }) => missing,
+            (other, _) => other.clone(),
+        };
+        let enabled = !integration
+            .datasets_off
+            .iter()
+            .any(|name| name == dataset.name);
+        Self {
+            name: dataset.name,
+            title: dataset.title,
+            label: verdict.label(),
+            sentence: verdict.sentence(),
+            verdict,
+            records: state.countable().then_some(state.records),
+            last_success_at: state.last_success_at,
+            last_attempt_at: state.last_attempt_at,
+            state: if enabled { state.phase } else { Phase::Off },
+            progress: Progress::new(&state.run),
+            trouble: state.trouble,
+            enabled,
+            held_removal: state.held_removal,
+            removal_allowed: state.removal_allowed,
+            dataset,
+        }
+    }
+
+    /// Whether what is held is the whole of what there was at `last_success_at`, and may be read
+    /// still.
+    pub fn complete(&self) -> bool {
+        self.records.is_some() && self.verdict.allows()
+    }
+}
+
+impl Progress {
+    fn new(run: &Counters) -> Self {
+        Self {
+            read: run.read,
+            written: run.written,
+            unchanged: run.unchanged,
+            removed: run.removed,
+        }
+    }
+}
+
+impl CredentialView {
+    fn new(integration: &Integration) -> Self {
+        let credential = &integration.credential;
+        Self {
+            kind: credential.kind.clone(),
+            expires_at: credential.expires_at,
+            expiry_source: credential.expiry_source,
+            hint: credential.hint.clone(),
+        }
+    }
+}
+
+impl SyncView {
+    fn new(integration: &Integration) -> Self {
+        let sync = &integration.sync;
+        let last = &sync.last;
+        Self {
+            requested_at: sync.requested_at,
+            started_at: sync.started_at.or(sync.last_started_at),
+            finished_at: sync.finished_at,
+            running: sync.started_at.is_some(),
+            last: LastSync {
+                read: last.read,
+                written: last.written,
+                unchanged: last.unchanged,
+                removed: last.removed,
+                requests: last.requests,
+                took_ms: last.took_ms,
+                write_units: last.write_units,
+                read_units: last.read_units,
+                cost_cents: last.cost_cents(),
+            },
+        }
+    }
+
+    /// Whether one was asked for and has not begun.
+    pub fn queued(&self) -> bool {
+        !self.running
+            && self
+                .requested_at
+                .is_some_and(|asked| self.started_at.is_none_or(|began| began < asked))
+    }
+}
+
+impl ListedView {
+    /// Tells of an integration in a list.
+    pub fn new(integration: &Integration, states: &[DatasetState], now: Timestamp) -> Self {
+        Self {
+            tenant_id: integration.tenant_id,
+            name: integration.name.clone(),
+            client_id: integration.client_id,
+            cloud: integration.cloud,
+            cadence_minutes: integration.cadence_minutes,
+            status: integration.status(states, now),
+            problems: integration.problems(states, now),
+            last_sync_at: integration.sync.finished_at,
+            credential: CredentialView::new(integration),
+            sync: SyncView::new(integration),
+            glance: integration.glance.clone(),
+        }
+    }
+}
