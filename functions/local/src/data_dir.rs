@@ -14,6 +14,7 @@ use std::{
 #[derive(Debug, Clone)]
 pub struct DataDir {
     path: PathBuf,
+    key_file: Option<PathBuf>,
 }
 
 /// The right to use a data directory; given back when dropped, or when the process dies.
@@ -37,7 +38,17 @@ impl DataDir {
             .mode(0o700)
             .create(&path)
             .with_context(|| format!("cannot make the data directory {}", path.display()))?;
-        Ok(Self { path })
+        Ok(Self {
+            path,
+            key_file: None,
+        })
+    }
+
+    /// The same directory with its vault's key in this file.
+    #[must_use]
+    pub fn with_key_file(mut self, key_file: PathBuf) -> Self {
+        self.key_file = Some(key_file);
+        self
     }
 
     /// Where it is.
@@ -101,11 +112,11 @@ impl DataDir {
             .ok()
             .filter(|key| !key.is_empty())
             .map(SecretString::from);
-        Ok(FileVault::open(
-            self.path.join("vault"),
-            key_file()?,
-            key.as_ref(),
-        )?)
+        let key_file = match &self.key_file {
+            Some(file) => file.clone(),
+            None => key_file()?,
+        };
+        Ok(FileVault::open(self.path.join("vault"), key_file, key.as_ref())?)
     }
 
     /// The API token of this name, made at first use.

@@ -38,7 +38,7 @@ pub struct StackOptions {
 #[derive(Debug)]
 pub struct Stack {
     services: Services,
-    access: Arc<Access>,
+    portal: Arc<muster_portal::Context>,
     address: SocketAddr,
     token: SecretString,
     viewer_token: SecretString,
@@ -112,14 +112,13 @@ impl Stack {
             services.clone(),
             Access::new(Some(token.clone()), Some(viewer_token.clone())),
         ));
-        let access = portal.access();
         let callback = Arc::new(muster_oauth_callback::Context::new(services.clone()));
-        let router = muster_portal::router(portal).merge(muster_oauth_callback::router(callback));
+        let router = muster_portal::router(Arc::clone(&portal)).merge(muster_oauth_callback::router(callback));
         let http = tokio::spawn(serve(listener, router, stopping));
         data.set_address(&format!("http://{address}"))?;
         Ok(Self {
             services,
-            access,
+            portal,
             address,
             token,
             viewer_token,
@@ -157,7 +156,7 @@ impl Stack {
     pub fn sign_in_link(&self) -> String {
         self.services.page(&format!(
             "/sign-in?code={}",
-            self.access.one_time_code(Role::Manager)
+            self.portal.access.one_time_code(Role::Manager)
         ))
     }
 
