@@ -1,1 +1,46 @@
-//! A simulator of Microsoft's sign-in, consent and Graph.
+//! A simulator of Microsoft's sign-in, admin consent and Graph v1.0, spoken to over HTTP.
+//!
+//! Three origins listen: sign-in, Graph, and the host that usage reports are downloaded from. Tenants
+//! have state: consent, secrets, licences, users that come and go. What Microsoft documents, and what
+//! its service is known to do besides, is answered on the wire; faults happen when asked for.
+//!
+//! ```no_run
+//! # async fn run() -> std::io::Result<()> {
+//! use microsoft_simulator::{Options, Simulator, TenantOptions};
+//!
+//! let tenant = TenantOptions::sample(7, "Fourth Coffee", 250);
+//! let id = tenant.id;
+//! let simulator = Simulator::start(Options { tenants: vec![tenant], ..Options::default() }).await?;
+//! simulator.tenant(id).consent();
+//! println!("{} {}", simulator.login_url(), simulator.graph_url());
+//! simulator.tenant(id).change_users(10);
+//! simulator.stop().await;
+//! # Ok(())
+//! # }
+//! ```
+
+mod bodies;
+mod clock;
+mod control;
+mod faults;
+mod graph;
+mod json;
+mod licences;
+mod login;
+mod names;
+mod observed;
+mod options;
+mod people;
+mod reports;
+mod request_log;
+mod seeded;
+mod simulator;
+mod tenant;
+mod tenant_handle;
+mod world;
+
+pub use faults::{Fault, FaultKind, ParseFaultError};
+pub use options::{Cloud, Options, PERMISSIONS, TenantOptions};
+pub use request_log::{Origin, Request};
+pub use simulator::Simulator;
+pub use tenant_handle::TenantHandle;
