@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `GET /_simulator/tenants` | every tenant with its ids, client secret and addresses |
 //! | `POST /_simulator/tenants` `{"name", "users"}` | adds a sample tenant |
-//! | `POST /_simulator/tenants/{id}` `{"change_users": 10, …}` | changes a tenant |
+//! | `POST /_simulator/tenants/{id}` `{"change_users": 10, …}` | changes a tenant, commands in alphabetical order |
 //! | `GET /_simulator/tenants/{id}/objects?path=/users` | the truth about a collection |
 //! | `POST /_simulator/faults` `{"schedule": "users/delta#2=503"}` | adds faults |
 //! | `DELETE /_simulator/faults` | forgets all faults |
@@ -61,6 +61,10 @@ fn describe(world: &World, handle: &TenantHandle) -> Value {
     })
 }
 
+#[expect(
+    clippy::result_large_err,
+    reason = "the refusal is the answer, and is rare"
+)]
 fn handle(world: &Arc<World>, id: &str) -> Result<TenantHandle, Response> {
     let tenant = Uuid::try_parse(id).ok().and_then(|id| world.tenant(id));
     let tenant = tenant.ok_or_else(|| refuse(StatusCode::NOT_FOUND, format!("no tenant {id}")))?;
@@ -129,8 +133,6 @@ async fn change_tenant(
 fn run(tenant: &TenantHandle, command: &str, argument: &Value) -> Option<Value> {
     let count = || argument.as_u64().and_then(|n| u32::try_from(n).ok());
     let id = |value: &Value| value.as_str().and_then(|text| Uuid::try_parse(text).ok());
-    let lifetime = |key: &str| argument[key].as_u64().map(Duration::from_secs);
-    let done = |()| json!(true);
     let result = match command {
         "change_users" => json!(tenant.change_users(count()?)),
         "add_users" => json!(tenant.add_users(count()?)),
@@ -152,6 +154,23 @@ fn run(tenant: &TenantHandle, command: &str, argument: &Value) -> Option<Value> 
         "set_device_compliance" => json!(
             tenant.set_device_compliance(id(&argument["device"])?, argument["state"].as_str()?)
         ),
+        _ => {
+            act(tenant, command, argument)?;
+            json!(true)
+        }
+    };
+    Some(result)
+}
+
+/// Runs a command that has nothing to tell.
+fn act(tenant: &TenantHandle, command: &str, argument: &Value) -> Option<()> {
+    let secret = || {
+        let lifetime = argument["expires_in_seconds"]
+            .as_u64()
+            .map(Duration::from_secs);
+        Some((argument["value"].as_str()?, lifetime?))
+    };
+    match command {
         "grant" | "revoke" => {
             for permission in argument.as_array()? {
                 match command {
@@ -159,28 +178,22 @@ fn run(tenant: &TenantHandle, command: &str, argument: &Value) -> Option<Value> 
                     _ => tenant.revoke(permission.as_str()?),
                 }
             }
-            json!(true)
         }
-        "consent" => argument.as_bool()?.then(|| done(tenant.consent()))?,
-        "expire_tokens" => argument.as_bool()?.then(|| done(tenant.expire_tokens()))?,
-        "expire_secret" => argument.as_bool()?.then(|| done(tenant.expire_secret()))?,
-        "delete_secret" => argument.as_bool()?.then(|| done(tenant.delete_secret()))?,
-        "set_secret" => {
-            done(tenant.set_secret(argument["value"].as_str()?, lifetime("expires_in_seconds")?))
-        }
-        "add_secret" => {
-            done(tenant.add_secret(argument["value"].as_str()?, lifetime("expires_in_seconds")?))
-        }
-        "disable_app" => done(tenant.disable_app(argument.as_bool()?)),
-        "set_conceal" => done(tenant.set_conceal(argument.as_bool()?)),
-        "set_entra_p1" => done(tenant.set_entra_p1(argument.as_bool()?)),
-        "set_intune" => done(tenant.set_intune(argument.as_bool()?)),
-        "set_roles_lag_seconds" => {
-            done(tenant.set_roles_lag(Duration::from_secs(argument.as_u64()?)))
-        }
+        "set_secret" => secret().map(|(value, lifetime)| tenant.set_secret(value, lifetime))?,
+        "add_secret" => secret().map(|(value, lifetime)| tenant.add_secret(value, lifetime))?,
+        "disable_app" => tenant.disable_app(argument.as_bool()?),
+        "set_conceal" => tenant.set_conceal(argument.as_bool()?),
+        "set_entra_p1" => tenant.set_entra_p1(argument.as_bool()?),
+        "set_intune" => tenant.set_intune(argument.as_bool()?),
+        "set_roles_lag_seconds" => tenant.set_roles_lag(Duration::from_secs(argument.as_u64()?)),
+        _ if argument != &json!(true) => return None,
+        "consent" => tenant.consent(),
+        "expire_tokens" => tenant.expire_tokens(),
+        "expire_secret" => tenant.expire_secret(),
+        "delete_secret" => tenant.delete_secret(),
         _ => return None,
-    };
-    Some(result)
+    }
+    Some(())
 }
 
 async fn add_faults(State(world): State<Arc<World>>, Json(body): Json<Value>) -> Response {

@@ -187,9 +187,9 @@ pub fn generated(kind: Kind, hash: u64, facts: &Facts) -> u16 {
         _ => 0,
     };
     if licences == base {
-        licences |= u16::from(roll % 5 == 0) << 4;
-        licences |= u16::from(roll % 7 == 0) << 5;
-        licences |= u16::from(roll % 13 == 0) << 6;
+        licences |= u16::from(roll.is_multiple_of(5)) << 4;
+        licences |= u16::from(roll.is_multiple_of(7)) << 5;
+        licences |= u16::from(roll.is_multiple_of(13)) << 6;
         if facts.bundle == 2 {
             licences |= u16::from(facts.standalone_p1) << ENTRA_P1;
             licences |= u16::from(facts.standalone_intune) << INTUNE;

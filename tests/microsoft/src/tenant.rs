@@ -193,7 +193,7 @@ impl State {
             return None;
         }
         let mut person = Person::generated(index, facts);
-        if index >= facts.users && !self.edits.get(&index).is_some_and(|e| e.deleted.is_some()) {
+        if index >= facts.users && self.edits.get(&index).is_none_or(|e| e.deleted.is_none()) {
             person.created = facts.anchor;
         }
         if let Some(edits) = self.edits.get(&index) {

@@ -14,6 +14,7 @@ async fn every_dataset_answers_with_the_truth() {
         "directory/subscriptions",
         "domains",
         "deviceManagement/managedDevices",
+        "devices",
         "deviceManagement/detectedApps",
         "deviceAppManagement/mobileApps",
         "reports/authenticationMethods/userRegistrationDetails",

@@ -80,8 +80,11 @@ pub fn all(state: &State, facts: &Facts) -> Vec<Value> {
             })
         })
         .collect();
-    let access: Vec<Value> = (0..facts.options.permissions.len())
-        .map(|i| json!({ "id": id_of(0xA99, 0x201E, u32::try_from(i).unwrap_or_default()), "type": "Role" }))
+    let access: Vec<Value> = facts
+        .options
+        .permissions
+        .iter()
+        .filter_map(|permission| Some(json!({ "id": role_id(permission)?, "type": "Role" })))
         .collect();
     let options = &facts.options;
     let own = application(
@@ -161,4 +164,25 @@ fn application(facts: &Facts, index: u32, particular: &Value) -> Value {
         );
     }
     app
+}
+
+/// The id of an application permission of Microsoft Graph.
+///
+/// <https://learn.microsoft.com/graph/permissions-reference>
+fn role_id(permission: &str) -> Option<&'static str> {
+    Some(match permission {
+        "AuditLog.Read.All" => "b0afded3-3588-46d8-8b3d-9842eff778da",
+        "DeviceManagementApps.Read.All" => "7a6ee1e7-141e-4cec-ae74-d9db155731ff",
+        "DeviceManagementManagedDevices.Read.All" => "2f51be20-0bb4-4fed-bf7b-db946066c75e",
+        "Directory.Read.All" => "7ab1d382-f21e-4acd-a863-ba3e13f7da61",
+        "Organization.Read.All" => "498476ce-e0fe-48b0-b801-37ba7e2685c6",
+        "Reports.Read.All" => "230c1aed-a721-4c5d-9cb4-a90514e508ef",
+        "ReportSettings.ReadWrite.All" => "2a60023f-3219-47ad-baa4-40e17cd02a1d",
+        "SecurityEvents.Read.All" => "bf394140-e372-4bf9-a898-299cfc7564e5",
+        "User.Read.All" => "df021288-bdef-4463-88db-98f22de89214",
+        "SecurityAlert.Read.All" => "472e4a4d-bb4a-4026-98d1-0b0d74cb74a5",
+        "SecurityIncident.Read.All" => "45cc0394-e837-488b-a098-1918f48d186c",
+        "Application.ReadWrite.OwnedBy" => "18a4783c-866b-4cc7-a460-3d5e5662c884",
+        _ => return None,
+    })
 }

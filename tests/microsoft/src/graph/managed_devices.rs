@@ -66,6 +66,16 @@ pub fn id(index: u32, facts: &Facts) -> Uuid {
     id_of(facts.seed, DEVICE, index)
 }
 
+/// The device's id in the directory: `deviceId` there, `azureADDeviceId` here, in upper case for some.
+pub fn registration_id(index: u32, facts: &Facts) -> String {
+    let id = id_of(facts.seed, DEVICE ^ 0x77, index).to_string();
+    if index % 20 == 6 {
+        id.to_ascii_uppercase()
+    } else {
+        id
+    }
+}
+
 /// The index of the device with this id.
 pub fn index_of(id: Uuid, facts: &Facts) -> Option<u32> {
     crate::seeded::index_of(facts.seed, DEVICE, id).filter(|index| *index < count(facts))
@@ -162,10 +172,7 @@ static PROPERTIES: [Property<Device>; 46] = [
     property("deviceEnrollmentType", |d, _, json| json.string(d.model.enrollment)),
     property("activationLockBypassCode", |_, _, json| json.null()),
     property("emailAddress", |d, facts, json| json.string(&owned(d, d.owner.mail(facts)))),
-    property("azureADDeviceId", |d, facts, json| {
-        let id = id_of(facts.seed, DEVICE ^ 0x77, d.index).to_string();
-        json.string(&if d.index % 20 == 6 { id.to_ascii_uppercase() } else { id });
-    }),
+    property("azureADDeviceId", |d, facts, json| json.string(&registration_id(d.index, facts))),
     property("deviceRegistrationState", |d, _, json| json.string(if d.index % 17 == 2 { "keyConflict" } else { "registered" })),
     property("deviceCategoryDisplayName", |d, _, json| json.string(if d.index % 6 == 1 { "Field, outdoor" } else { "Unknown" })),
     property("isSupervised", |d, _, json| json.boolean(d.model.phone && d.index % 2 == 0)),
@@ -192,7 +199,7 @@ static PROPERTIES: [Property<Device>; 46] = [
     property("managedDeviceName", |d, facts, json| json.string(&format!("{}_{}_{}", owned(d, Some(d.owner.alias())), d.model.system, crate::json::date_time(d.enrolled(facts))))),
     property("partnerReportedThreatState", |d, _, json| json.string(if d.index % 45 == 20 { "highSeverity" } else { "unknown" })),
     property("managementCertificateExpirationDate", |d, facts, json| json.date_time(d.enrolled(facts) + 1_000 * DAY)),
-    property("deviceActionResults", |d, facts, json| actions(d, facts, json)),
+    property("deviceActionResults", actions),
 ];
 
 /// What follows from the owner; empty on shared devices.
@@ -205,7 +212,7 @@ fn storage(device: &Device) -> i64 {
     if device.index % 35 == 13 {
         0
     } else {
-        64 * GIB << device.roll(10, 4)
+        (64 * GIB) << device.roll(10, 4)
     }
 }
 

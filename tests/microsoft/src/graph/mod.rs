@@ -5,6 +5,7 @@ mod authorization;
 mod control_profiles;
 mod delta;
 mod detected_apps;
+mod devices;
 pub mod error;
 pub mod managed_devices;
 mod mobile_apps;

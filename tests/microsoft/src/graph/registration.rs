@@ -37,10 +37,10 @@ fn registered(person: &Person) -> bool {
 static PROPERTIES: [Property<Person>; 16] = [
     property("id", |p, _, json| json.uuid(p.id)),
     property("userPrincipalName", |p, facts, json| {
-        json.string(&p.principal_name(facts))
+        json.string(&p.principal_name(facts));
     }),
     property("userDisplayName", |p, _, json| {
-        json.string(&p.display_name())
+        json.string(&p.display_name());
     }),
     property("userType", |p, _, json| {
         json.string(if p.kind == Kind::Guest {
@@ -50,23 +50,23 @@ static PROPERTIES: [Property<Person>; 16] = [
         });
     }),
     property("isAdmin", |p, _, json| {
-        json.boolean(p.index.is_multiple_of(50))
+        json.boolean(p.index.is_multiple_of(50));
     }),
     property("isSsprRegistered", |p, _, json| {
-        json.boolean(registered(p) && p.index.is_multiple_of(2))
+        json.boolean(registered(p) && p.index.is_multiple_of(2));
     }),
     property("isSsprEnabled", |p, _, json| {
-        json.boolean(p.index.is_multiple_of(2))
+        json.boolean(p.index.is_multiple_of(2));
     }),
     property("isSsprCapable", |p, _, json| {
-        json.boolean(registered(p) && p.index.is_multiple_of(2))
+        json.boolean(registered(p) && p.index.is_multiple_of(2));
     }),
     property("isMfaRegistered", |p, _, json| json.boolean(registered(p))),
     property("isMfaCapable", |p, _, json| {
-        json.boolean(registered(p) && p.enabled())
+        json.boolean(registered(p) && p.enabled());
     }),
     property("isPasswordlessCapable", |p, _, json| {
-        json.boolean(habit(p).1 == "none")
+        json.boolean(habit(p).1 == "none");
     }),
     property("methodsRegistered", |p, _, json| json.strings(habit(p).0)),
     property(

@@ -5,7 +5,7 @@ use super::error::GraphError;
 use super::properties as names;
 use super::query::Query;
 use super::{
-    Call, Reply, applications, control_profiles, delta, detected_apps, managed_devices,
+    Call, Reply, applications, control_profiles, delta, detected_apps, devices, managed_devices,
     mobile_apps, organization, registration, report_settings, secure_scores, usage_reports, users,
 };
 use crate::tenant::State;
@@ -111,7 +111,7 @@ const fn security(path: &'static str, kind: &'static str, get: Answer) -> Resour
     }
 }
 
-static RESOURCES: [Resource; 18] = [
+static RESOURCES: [Resource; 19] = [
     Resource {
         properties: names::ORGANIZATION,
         needs: &[
@@ -185,6 +185,11 @@ static RESOURCES: [Resource; 18] = [
     Resource {
         properties: names::APPLICATION,
         ..directory("applications/{}", "application", applications::one)
+    },
+    Resource {
+        properties: names::DEVICE,
+        options: "$select $top $skiptoken $count",
+        ..directory("devices", "device", devices::list)
     },
     Resource {
         properties: names::MANAGED_DEVICE,

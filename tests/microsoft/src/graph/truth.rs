@@ -4,8 +4,8 @@ use serde_json::Value;
 
 use super::user_properties::PROPERTIES;
 use super::{
-    applications, control_profiles, detected_apps, managed_devices, mobile_apps, organization,
-    registration, secure_scores, usage_reports, users,
+    applications, control_profiles, detected_apps, devices, managed_devices, mobile_apps,
+    organization, registration, secure_scores, usage_reports, users,
 };
 use crate::json::{Json, selected};
 use crate::licences;
@@ -41,6 +41,10 @@ pub fn objects(world: &World, tenant: &Tenant, path: &str) -> Vec<Value> {
                 true
             })
         }
+        "devices" => written(devices::count(facts), &|index, json| {
+            devices::write_whole(index, facts, json);
+            true
+        }),
         "deviceManagement/detectedApps" => detected_apps::all(facts),
         "deviceAppManagement/mobileApps" => mobile_apps::all(facts),
         "reports/authenticationMethods/userRegistrationDetails" => {

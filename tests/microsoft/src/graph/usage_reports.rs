@@ -155,7 +155,13 @@ fn row(index: u32, days: i64, now: i64, state: &State, facts: &Facts) -> Option<
             .map(day)
             .unwrap_or_default()
     };
-    let assigned = |at: usize| held[at].then(|| day(person.created)).unwrap_or_default();
+    let assigned = |at: usize| {
+        if held[at] {
+            day(person.created)
+        } else {
+            Default::default()
+        }
+    };
     let products: Vec<&str> = licences::held(person.licences)
         .map(|sku| sku.product)
         .collect();

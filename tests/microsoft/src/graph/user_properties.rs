@@ -28,7 +28,7 @@ pub const DEFAULT: &[&str] = &[
 pub static PROPERTIES: [Property<Person>; 38] = [
     property("id", |p, _, json| json.uuid(p.id)),
     property("deletedDateTime", |p, _, json| {
-        optional_time(p.deleted, json)
+        optional_time(p.deleted, json);
     }),
     property("accountEnabled", |p, _, json| json.boolean(p.enabled())),
     property("ageGroup", |_, _, json| json.null()),
@@ -36,20 +36,20 @@ pub static PROPERTIES: [Property<Person>; 38] = [
     property("assignedPlans", |p, _, json| assigned_plans(p, json)),
     property("businessPhones", |p, _, json| business_phones(p, json)),
     property("city", |p, _, json| {
-        json.optional(worker(p, PLACES[place(p)].0))
+        json.optional(worker(p, PLACES[place(p)].0));
     }),
     property("companyName", |p, _, json| {
         json.optional((p.kind == Kind::Guest).then_some("Partner & Sons <Holding> A/S"));
     }),
     property("country", |p, _, json| {
-        json.optional(worker(p, PLACES[place(p)].1))
+        json.optional(worker(p, PLACES[place(p)].1));
     }),
     property("createdDateTime", |p, _, json| json.date_time(p.created)),
     property("creationType", |p, _, json| {
         json.optional((p.kind == Kind::Guest).then_some("Invitation"));
     }),
     property("department", |p, _, json| {
-        json.optional(worker(p, pick(p, 0xDE, &DEPARTMENTS)))
+        json.optional(worker(p, pick(p, 0xDE, &DEPARTMENTS)));
     }),
     property("displayName", |p, _, json| json.string(&p.display_name())),
     property("employeeId", |p, _, json| match p.roll(0xE1, 3) {
@@ -69,17 +69,17 @@ pub static PROPERTIES: [Property<Person>; 38] = [
     }),
     property("givenName", |p, _, json| json.optional(p.given_name())),
     property("jobTitle", |p, _, json| {
-        json.optional(worker(p, pick(p, 0x30B, &JOB_TITLES)))
+        json.optional(worker(p, pick(p, 0x30B, &JOB_TITLES)));
     }),
     property("lastPasswordChangeDateTime", |p, facts, json| {
         let days = i64::try_from(p.roll(0x9A, 300)).unwrap_or_default();
         json.date_time((facts.anchor - days * DAY).max(p.created));
     }),
     property("licenseAssignmentStates", |p, _, json| {
-        assignment_states(p, json)
+        assignment_states(p, json);
     }),
     property("mail", |p, facts, json| {
-        json.optional(p.mail(facts).as_deref())
+        json.optional(p.mail(facts).as_deref());
     }),
     property("mailNickname", |p, _, json| json.string(&p.alias())),
     property("mobilePhone", |p, _, json| match p.roll(0x30, 3) {
@@ -130,7 +130,7 @@ pub static PROPERTIES: [Property<Person>; 38] = [
         _ => json.string(PLACES[place(p)].2),
     }),
     property("userPrincipalName", |p, facts, json| {
-        json.string(&p.principal_name(facts))
+        json.string(&p.principal_name(facts));
     }),
     // Accounts from before 2014 have none.
     property("userType", |p, _, json| match p.kind {
