@@ -116,7 +116,11 @@ impl DataDir {
             Some(file) => file.clone(),
             None => key_file()?,
         };
-        Ok(FileVault::open(self.path.join("vault"), key_file, key.as_ref())?)
+        Ok(FileVault::open(
+            self.path.join("vault"),
+            key_file,
+            key.as_ref(),
+        )?)
     }
 
     /// The API token of this name, made at first use.

@@ -113,7 +113,8 @@ impl Stack {
             Access::new(Some(token.clone()), Some(viewer_token.clone())),
         ));
         let callback = Arc::new(muster_oauth_callback::Context::new(services.clone()));
-        let router = muster_portal::router(Arc::clone(&portal)).merge(muster_oauth_callback::router(callback));
+        let router = muster_portal::router(Arc::clone(&portal))
+            .merge(muster_oauth_callback::router(callback));
         let http = tokio::spawn(serve(listener, router, stopping));
         data.set_address(&format!("http://{address}"))?;
         Ok(Self {

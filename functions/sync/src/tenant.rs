@@ -6,11 +6,11 @@ use crate::{
     load::{self, Loaded},
     read, sum_up,
 };
-use futures::{StreamExt, stream};
+use futures::{StreamExt, stream::FuturesUnordered};
 use jiff::Timestamp;
 use muster_domain::{
     Dataset, DatasetState, TenantId,
-    plan::{self, Action, Plan, Step},
+    plan::{self, Action, Plan},
     state::{Counters, Phase},
 };
 use muster_platform::{
@@ -214,22 +214,26 @@ async fn mark_unread(run: &Run<'_>, plan: &Plan, states: &[DatasetState]) -> Res
     Ok(())
 }
 
+/// Reads what is due, a few datasets at a time, in the plan's order.
 async fn read_all(
     run: &Run<'_>,
     plan: &Plan,
     states: &[DatasetState],
 ) -> Result<Vec<read::End>, SyncError> {
-    let reads = plan
-        .steps
-        .iter()
-        .filter_map(|step: &Step| match &step.action {
-            Action::Read(from) => Some((step.dataset, from.clone())),
-            _ => None,
-        });
-    let mut running = stream::iter(reads)
-        .map(|(dataset, from)| read::read(run, dataset, state_of(dataset, states), from))
-        .buffer_unordered(AT_ONCE);
     let mut ends = Vec::new();
+    let mut running = FuturesUnordered::new();
+    for step in &plan.steps {
+        let Action::Read(from) = &step.action else {
+            continue;
+        };
+        if running.len() == AT_ONCE
+            && let Some(end) = running.next().await
+        {
+            ends.push(end?);
+        }
+        let state = state_of(step.dataset, states);
+        running.push(read::read(run, step.dataset, state, from.clone()));
+    }
     while let Some(end) = running.next().await {
         ends.push(end?);
     }

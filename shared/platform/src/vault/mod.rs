@@ -4,7 +4,7 @@
 mod file;
 mod secrets_manager;
 
-pub use file::FileVault;
+pub use file::{FileVault, replace};
 pub use secrets_manager::SecretsManagerVault;
 
 use muster_domain::TenantId;
