@@ -55,6 +55,12 @@ impl Parameters {
         Ok(Self(found))
     }
 
+    /// Parameters already taken apart.
+    pub fn of<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+        Self(pairs.into_iter().map(owned).collect())
+    }
+
     /// The parameter, unless it is absent or blank.
     pub fn get(&self, name: &str) -> Option<&str> {
         let text = self.0.get(name)?.trim();

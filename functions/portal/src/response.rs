@@ -29,9 +29,9 @@ pub async fn layer(State(context): State<Arc<Context>>, request: Request, next: 
                 if let Some(allow) = response.headers().get(header::ALLOW) {
                     problem.headers.push((header::ALLOW, allow.clone()));
                 }
-                response = tell(problem, for_a_person, caller.as_ref());
+                response = tell(problem, for_a_person, caller.as_ref(), &path);
             }
-            Some(problem) if for_a_person => response = tell(problem, true, caller.as_ref()),
+            Some(problem) if for_a_person => response = tell(problem, true, caller.as_ref(), &path),
             _ => {}
         }
     }
@@ -55,9 +55,9 @@ pub async fn layer(State(context): State<Arc<Context>>, request: Request, next: 
     response
 }
 
-fn tell(problem: Problem, for_a_person: bool, caller: Option<&Caller>) -> Response {
+fn tell(problem: Problem, for_a_person: bool, caller: Option<&Caller>, path: &str) -> Response {
     if for_a_person {
-        pages::error::page(&problem, caller)
+        pages::error::page(&problem, caller, path)
     } else {
         problem.into_response()
     }

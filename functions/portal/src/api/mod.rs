@@ -1,8 +1,8 @@
 //! The JSON API: one table of operations, from which the router and the OpenAPI document are
 //! both made.
 
-mod assets;
-mod changes;
+pub(crate) mod assets;
+pub(crate) mod changes;
 mod datasets;
 mod documents;
 mod integrations;

@@ -1,0 +1,47 @@
+//! `/assets/microsoft365`: choosing a client; with one client, that one.
+
+use super::{
+    ASSETS, clients,
+    layout::{self, Place},
+    words::{self, ago_or_never, known},
+};
+use crate::{Context, auth::Caller, integrations, problem::Problem};
+use axum::{
+    extract::State,
+    response::{IntoResponse, Redirect, Response},
+};
+use maud::html;
+use std::sync::Arc;
+
+/// The page.
+pub async fn page(
+    State(context): State<Arc<Context>>,
+    caller: Caller,
+) -> Result<Response, Problem> {
+    let all = context.services.store.integrations().await?;
+    if let [one] = all.as_slice() {
+        return Ok(Redirect::to(&format!("{ASSETS}/{}", one.tenant_id)).into_response());
+    }
+    let all = integrations::listed(&context, all).await?;
+    let now = muster_platform::now();
+    let content = html! {
+        h1 { "Assets in Microsoft 365" }
+        @if all.is_empty() { (clients::empty(&caller)) } @else {
+            p.muted { "Choose a client." }
+            ul.choose {
+                @for one in &all {
+                    li.card {
+                        h2 { a href=(format!("{ASSETS}/{}", one.tenant_id)) { (one.name) } }
+                        dl {
+                            dt { "Users" } dd { (known(one.glance.users)) }
+                            dt { "Devices" } dd { (known(one.glance.devices)) }
+                            dt { "Secure score" } dd { (clients::score(&one.glance)) }
+                        }
+                        p.muted.small { (words::status(one.status)) " synced " (ago_or_never(one.last_sync_at, now)) }
+                    }
+                }
+            }
+        }
+    };
+    Ok(layout::answer("Assets", Place::Assets, &caller, &content))
+}

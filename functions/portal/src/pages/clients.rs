@@ -1,0 +1,172 @@
+//! `/`: all clients at a glance.
+
+use super::{
+    ASSETS, INTEGRATIONS,
+    layout::{self, Place},
+    words::{self, ago_or_never, count, known},
+};
+use crate::{Context, auth::Caller, integrations, problem::Problem, view::ListedView};
+use axum::{extract::State, response::Response};
+use jiff::Timestamp;
+use maud::{Markup, html};
+use muster_domain::{expiry, integration::Status, summary::Counts};
+use std::sync::Arc;
+
+/// The page.
+pub async fn page(
+    State(context): State<Arc<Context>>,
+    caller: Caller,
+) -> Result<Response, Problem> {
+    let all = context.services.store.integrations().await?;
+    let clients = integrations::listed(&context, all).await?;
+    let now = muster_platform::now();
+    let content = html! {
+        div.head {
+            h1 { "Clients" }
+            @if caller.manages() && !clients.is_empty() {
+                a.button href=(format!("{INTEGRATIONS}/new")) { "Add a client" }
+            }
+        }
+        @if clients.is_empty() {
+            (empty(&caller))
+        } @else {
+            (tiles(&clients, now))
+            (table(&clients, &caller, now))
+        }
+    };
+    Ok(layout::answer("Clients", Place::Clients, &caller, &content))
+}
+
+/// What is seen before the first client is there.
+pub fn empty(caller: &Caller) -> Markup {
+    html! {
+        div.empty.card {
+            h2 { "No client is connected yet" }
+            p { "Connect a client's Microsoft 365 tenant, and Muster keeps an inventory of its users, licences, devices and security posture." }
+            @if caller.manages() {
+                p.actions { a.button href=(format!("{INTEGRATIONS}/new")) { "Add your first client" } }
+                p.muted { "It takes about ten minutes. You need an app registration in the client's Entra; the form says where to find everything." }
+            } @else {
+                p.muted { "A colleague who manages integrations can add one." }
+            }
+        }
+    }
+}
+
+fn tiles(clients: &[ListedView], now: Timestamp) -> Markup {
+    let attention = clients
+        .iter()
+        .filter(|c| c.status == Status::NeedsAttention)
+        .count();
+    let lapsing = clients
+        .iter()
+        .filter(|c| expiry::days_left(c.credential.expires_at, now) <= 30)
+        .count();
+    let sum = |of: fn(&Counts) -> Option<u64>| -> Option<u64> {
+        let known: Vec<u64> = clients.iter().filter_map(|c| of(&c.glance)).collect();
+        (!known.is_empty()).then(|| known.iter().sum())
+    };
+    let unassigned = sum(unassigned);
+    html! {
+        ul.tiles {
+            li { span.figure { (count(clients.len() as u64)) } " clients" }
+            li class=[(attention > 0).then_some("bad")] { span.figure { (attention) } " need attention" }
+            li { span.figure { (known(sum(|c| c.users))) } " users" }
+            li { span.figure { (known(unassigned)) } " licences unassigned" }
+            li class=[(lapsing > 0).then_some("warn")] { span.figure { (lapsing) } " secrets lapse within 30 days" }
+        }
+    }
+}
+
+/// Licences paid for and not assigned.
+pub fn unassigned(counts: &Counts) -> Option<u64> {
+    Some(
+        counts
+            .licences_bought?
+            .saturating_sub(counts.licences_assigned?),
+    )
+}
+
+fn table(clients: &[ListedView], caller: &Caller, now: Timestamp) -> Markup {
+    html! {
+        div.scroll tabindex="0" role="region" aria-label="Clients at a glance" {
+            table {
+                thead { tr {
+                    th scope="col" { "Client" }
+                    th scope="col" { "Status" }
+                    th.n scope="col" { "Users" }
+                    th.n scope="col" title="Users with a licence whose account is disabled" { "Licensed, disabled" }
+                    th.n scope="col" title="No sign-in for 90 days" { "Inactive" }
+                    th scope="col" { "Licences assigned" }
+                    th.n scope="col" title="Intune devices that are not compliant" { "Non-compliant" }
+                    th.n scope="col" { "Secure score" }
+                    th scope="col" { "Last sync" }
+                    th scope="col" { "Secret expires" }
+                } }
+                tbody { @for client in clients { (row(client, caller, now)) } }
+            }
+        }
+    }
+}
+
+fn row(client: &ListedView, caller: &Caller, now: Timestamp) -> Markup {
+    let glance = &client.glance;
+    let page = format!("{INTEGRATIONS}/{}", client.tenant_id);
+    html! {
+        tr {
+            th scope="row" { a href=(format!("{ASSETS}/{}", client.tenant_id)) { (client.name) } }
+            td {
+                @if caller.manages() { a.plain href=(page) { (words::status(client.status)) } }
+                @else { (words::status(client.status)) }
+            }
+            td.n { (known(glance.users)) }
+            td.n { (flagged(glance.licensed_disabled)) }
+            td.n { (known(glance.inactive_90_days)) }
+            td { (licences(glance)) }
+            td.n { (flagged(glance.devices_noncompliant)) }
+            td.n { (score(glance)) }
+            td {
+                @if client.sync.running { span.busy { "syncing" } }
+                @else { (ago_or_never(client.last_sync_at, now)) }
+            }
+            td { (words::expires(client.credential.expires_at, now)) }
+        }
+    }
+}
+
+fn flagged(n: Option<u64>) -> Markup {
+    html! { span class=[n.is_some_and(|n| n > 0).then_some("warn")] { (known(n)) } }
+}
+
+/// Licences assigned of those bought.
+pub fn licences(counts: &Counts) -> Markup {
+    match (counts.licences_bought, counts.licences_assigned) {
+        (Some(bought), Some(assigned)) => html! {
+            div.taken {
+                (super::trend::bar(assigned, bought, ""))
+                span { (count(assigned)) " of " (count(bought)) }
+            }
+        },
+        _ => words::unknown(),
+    }
+}
+
+/// The secure score in per cent of what could be reached.
+pub fn score(counts: &Counts) -> Markup {
+    match percent(counts) {
+        Some(percent) => html! { (percent) " %" },
+        None => words::unknown(),
+    }
+}
+
+/// The same as a number.
+pub fn percent(counts: &Counts) -> Option<u64> {
+    let max = counts.secure_score_max_hundredths.filter(|max| *max > 0)?;
+    Some(
+        counts
+            .secure_score_hundredths?
+            .saturating_mul(100)
+            .saturating_add(max / 2)
+            / max,
+    )
+}

@@ -1,0 +1,59 @@
+//! Forms as browsers send them.
+
+use crate::{auth::Caller, problem::Problem};
+use axum::http::{HeaderMap, StatusCode, header};
+use std::collections::BTreeMap;
+
+/// The fields of a form, of which each was sent once (of more, the last counts).
+#[derive(Debug, Default)]
+pub struct Form(BTreeMap<String, String>);
+
+impl Form {
+    /// Reads a form of a session.
+    ///
+    /// # Errors
+    /// 403 when it does not carry the session's CSRF token; 415 when it is no form.
+    pub fn read(caller: &Caller, headers: &HeaderMap, body: &[u8]) -> Result<Self, Problem> {
+        let form = Self::read_open(headers, body)?;
+        if caller.csrf_matches(form.get("csrf")) {
+            Ok(form)
+        } else {
+            Err(Problem::csrf())
+        }
+    }
+
+    /// Reads a form of nobody's session.
+    ///
+    /// # Errors
+    /// 403 when another site sent it; 415 when it is no form.
+    pub fn read_open(headers: &HeaderMap, body: &[u8]) -> Result<Self, Problem> {
+        let header = |name| headers.get(name).and_then(|value| value.to_str().ok());
+        if header("sec-fetch-site") == Some("cross-site") {
+            return Err(Problem::csrf());
+        }
+        let kind = header(header::CONTENT_TYPE.as_str()).unwrap_or_default();
+        if !kind.starts_with("application/x-www-form-urlencoded") {
+            return Err(Problem::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "This address takes the form on its page.",
+            ));
+        }
+        let fields = url::form_urlencoded::parse(body);
+        Ok(Self(fields.into_owned().collect()))
+    }
+
+    /// A field; absent is empty.
+    pub fn get(&self, name: &str) -> &str {
+        self.0.get(name).map_or("", String::as_str)
+    }
+
+    /// Takes a field out; absent is empty.
+    pub fn take(&mut self, name: &str) -> String {
+        self.0.remove(name).unwrap_or_default()
+    }
+
+    /// Whether a box was ticked.
+    pub fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+}

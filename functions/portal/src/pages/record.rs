@@ -1,0 +1,79 @@
+//! `/assets/microsoft365/{tenant_id}/{dataset}/{record}`: one record, whole, with its changes.
+
+use super::{
+    ASSETS, changes,
+    layout::{self, Place},
+    words::{self, ago_or_never},
+};
+use crate::{
+    Context, api,
+    auth::Caller,
+    integrations,
+    parameters::{dataset, tenant},
+    problem::Problem,
+};
+use axum::{
+    extract::{Path, State},
+    response::Response,
+};
+use maud::html;
+use muster_domain::{Dataset, TenantId, change};
+use muster_platform::store::ChangeQuery;
+use std::sync::Arc;
+
+/// A record's address.
+pub fn address(tenant: TenantId, dataset: &Dataset, key: &str) -> String {
+    // A key may hold a slash: that of a Microsoft's id in base64 often does.
+    let key: String = url::form_urlencoded::byte_serialize(key.as_bytes()).collect();
+    format!(
+        "{ASSETS}/{tenant}/{}/{}",
+        dataset.name,
+        key.replace('+', "%20")
+    )
+}
+
+/// The page.
+pub async fn page(
+    State(context): State<Arc<Context>>,
+    caller: Caller,
+    Path((id, name, key)): Path<(String, String, String)>,
+) -> Result<Response, Problem> {
+    let (tenant, dataset) = (tenant(&id)?, dataset(&name)?);
+    let integration = integrations::find(&context, tenant).await?;
+    let view = api::assets::about(&context, tenant, dataset).await?;
+    let record = api::assets::record(&context, tenant, dataset, &key).await?;
+    let asked = ChangeQuery {
+        dataset: Some(name),
+        record: Some(key),
+        limit: 50,
+        ..ChangeQuery::default()
+    };
+    let found = context.services.store.changes(tenant, &asked).await?;
+    let title = change::title(dataset, &record).unwrap_or_else(|| record.key.clone());
+    let overview = format!("{ASSETS}/{tenant}");
+    let table = format!("{overview}/{}", dataset.name);
+    let now = muster_platform::now();
+    let content = html! {
+        (layout::crumbs(&[("Assets", ASSETS.to_owned()), (&integration.name, overview), (dataset.title, table)], &title))
+        h1 { (title) }
+        p.muted { "As of " (ago_or_never(view.last_success_at, now)) }
+        div.columns {
+            div.card {
+                dl.facts.whole {
+                    @for (column, value) in dataset.columns.iter().zip(&record.values) {
+                        dt title=(column.about) { (words::heading(column)) }
+                        dd { (words::value(column, value)) }
+                    }
+                }
+            }
+            aside {
+                div.card {
+                    h2 { "Changes" }
+                    @if found.changes.is_empty() { p.muted { "None that Muster has seen." } }
+                    ol.timeline { @for change in &found.changes { (changes::entry(tenant, change, false)) } }
+                }
+            }
+        }
+    };
+    Ok(layout::answer(&title, Place::Assets, &caller, &content))
+}
