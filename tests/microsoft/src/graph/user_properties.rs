@@ -187,7 +187,7 @@ fn assigned_licences(person: &Person, json: &mut Json) {
         json.raw(if i > 0 { "," } else { "" });
         json.raw("{\"disabledPlans\":[],\"skuId\":\"");
         // GUIDs compare without case, and some writers have written them in upper case.
-        if person.index % 50 == 14 {
+        if person.index.is_multiple_of(7) {
             json.raw(&sku.id.to_ascii_uppercase());
         } else {
             json.raw(sku.id);
