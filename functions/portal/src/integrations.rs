@@ -60,6 +60,19 @@ impl Answer {
 /// States are asked for by tenant; so many at once.
 const TENANTS_AT_ONCE: usize = 16;
 
+/// Connects a tenant, and syncs at once where consent was given in Entra before.
+///
+/// # Errors
+/// When a field is wrong, the tenant is connected already, or a service does not answer.
+pub async fn connect(context: &Context, form: fields::Form) -> Result<Integration, ConnectError> {
+    let integration = connect::connect(&context.services, form).await?;
+    if let Err(problem) = sync_if_ready(context, &integration).await {
+        let tenant = integration.tenant_id;
+        tracing::error!(tenant.id = %tenant, problem.detail, "the first sync waits for the schedule");
+    }
+    Ok(integration)
+}
+
 /// One integration.
 ///
 /// # Errors
@@ -175,14 +188,15 @@ pub async fn change(context: &Context, tenant: TenantId, patch: Patch) -> Result
     for error in [name.as_ref().err(), cadence.as_ref().err()] {
         errors.extend(error.cloned().map(ProblemField::from));
     }
-    for dataset in patch.datasets.keys().chain(patch.removals.keys()) {
-        if datasets::find(dataset).is_none() {
+    let named = patch.datasets.keys().map(|name| ("datasets", name));
+    for (field, name) in named.chain(patch.removals.keys().map(|name| ("removals", name))) {
+        if datasets::find(name).is_none() {
             let known: Vec<&str> = datasets::ALL.iter().map(|d| d.name).collect();
             let detail = format!(
                 "There is no such dataset; those there are: {}.",
                 known.join(", ")
             );
-            errors.push(ProblemField::new("datasets", detail));
+            errors.push(ProblemField::new(field, detail));
         }
     }
     let (Ok(name), Ok(cadence), true) = (name, cadence, errors.is_empty()) else {

@@ -3,17 +3,26 @@
 
 use crate::{Context, auth::Caller, pages, problem::Problem};
 use axum::{
-    extract::{Request, State},
-    http::{HeaderMap, HeaderName, HeaderValue, header},
+    extract::{MatchedPath, Request, State},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 /// The outermost layer.
 pub async fn layer(State(context): State<Arc<Context>>, request: Request, next: Next) -> Response {
-    let path = request.uri().path().to_owned();
-    let for_a_person = !path.starts_with("/api/") && prefers_html(request.headers());
+    let began = Instant::now();
+    let method = request.method().clone();
+    let for_a_person =
+        !request.uri().path().starts_with("/api/") && prefers_html(request.headers());
+    // Where whoever signs in goes on to: never to an address that only takes forms.
+    let path = match request.uri().path_and_query() {
+        Some(path) if method == Method::GET => path.to_string(),
+        _ => "/".to_owned(),
+    };
+    // The pattern, not the path: a one-time code or a search never gets into the log.
+    let matched = request.extensions().get::<MatchedPath>().cloned();
     let caller = for_a_person
         .then(|| Caller::of(&context, request.headers(), muster_platform::now()))
         .flatten();
@@ -52,6 +61,13 @@ pub async fn layer(State(context): State<Arc<Context>>, request: Request, next: 
     if !headers.contains_key(header::CACHE_CONTROL) {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
+    tracing::info!(
+        method = %method,
+        path = matched.as_ref().map_or("", MatchedPath::as_str),
+        status = status.as_u16(),
+        duration_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+        "answered"
+    );
     response
 }
 

@@ -50,7 +50,7 @@ pub struct Summary {
 }
 
 /// SKUs handed out in the tens of thousands for nothing are no licences anybody bought.
-const FREE_UNITS: u64 = 10_000;
+pub const FREE_UNITS: u64 = 10_000;
 
 /// Counts one dataset, record by record, and then sets what it knows.
 #[derive(Debug)]

@@ -18,7 +18,7 @@ use axum::{
 };
 use bytes::Bytes;
 use muster_domain::{Integration, connect::Form};
-use muster_platform::{connect, disconnect::Disconnected};
+use muster_platform::disconnect::Disconnected;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -174,9 +174,9 @@ async fn create(
         cadence_minutes: body.number("cadence_minutes"),
     };
     body.finish()?;
-    let integration = connect::connect(&context.services, form).await?;
+    let integration = integrations::connect(&context, form).await?;
     let url = integrations::authorize(&context, &integration, caller.session_id()).await?;
-    let view = IntegrationView::new(&integration, &[], muster_platform::now());
+    let view = integrations::view(&context, integration.tenant_id).await?;
     let mut answer = serde_json::to_value(view).unwrap_or_default();
     answer["authorize_url"] = url.into();
     let location = format!("/api/v1/integrations/{}", integration.tenant_id);

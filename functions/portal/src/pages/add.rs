@@ -9,6 +9,7 @@ use super::{
 use crate::{
     Context,
     auth::Caller,
+    integrations,
     problem::{Problem, ProblemField},
 };
 use axum::{
@@ -23,7 +24,7 @@ use muster_domain::{
     cloud::Cloud,
     connect::{self as fields, DEFAULT_CADENCE_MINUTES},
 };
-use muster_platform::connect::{self, ConnectError};
+use muster_platform::connect::ConnectError;
 use secrecy::SecretString;
 use std::sync::Arc;
 
@@ -70,9 +71,11 @@ pub async fn submit(
             .filter(|text| !text.is_empty())
             .map(|text| text.parse().unwrap_or(0)),
     };
-    let error = match connect::connect(&context.services, asked).await {
+    let error = match integrations::connect(&context, asked).await {
         Ok(integration) => {
-            let page = format!("{INTEGRATIONS}/{}?done=connected", integration.tenant_id);
+            let consented = integration.connected_at.is_some();
+            let done = if consented { "ready" } else { "connected" };
+            let page = format!("{INTEGRATIONS}/{}?done={done}", integration.tenant_id);
             return Ok(Redirect::to(&page).into_response());
         }
         Err(error) => error,
@@ -225,7 +228,7 @@ fn steps(redirect_uri: &str) -> Markup {
                     p { "Under Redirect URI choose " strong { "Web" } " and paste:" }
                     p.copy {
                         code #redirect-uri { (redirect_uri) }
-                        button.small type="button" data-copy="redirect-uri" hidden { "Copy" }
+                        button.small.second type="button" data-copy="redirect-uri" hidden { "Copy" }
                     }
                 }
                 li { p { strong { "Add permissions." } " API permissions > Add a permission > Microsoft Graph > " strong { "Application permissions" } ", these nine:" }

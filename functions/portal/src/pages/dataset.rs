@@ -109,7 +109,7 @@ impl Shown {
                     p.muted { (self.dataset.about) }
                 }
                 @if !rows.is_empty() {
-                    a.button.second href=(self.ask.export(self.tenant, self.dataset)) download { "Export CSV" }
+                    a.button.second href=(self.ask.export(self.tenant, self.dataset)) { "Export CSV" }
                 }
             }
             (self.banner(integration, view, caller))
@@ -145,12 +145,11 @@ impl Shown {
             div class=(class) role="note" {
                 p {
                     strong {
-                        @if !view.verdict.allows() { (view.label) }
+                        @if !view.verdict.allows() { (words::sentence_case(&view.label)) }
                         @else if !view.enabled { "Switched off" }
                         @else if view.trouble.is_some() { "The last read fell short" }
                         @else { "Not read whole yet" }
                     }
-                    " "
                     (records::not_known(view))
                 }
                 @if old { p { "Below is what was known " (ago_or_never(view.last_success_at, self.now)) ", kept." } }

@@ -94,6 +94,9 @@ pub fn notice(done: Option<&str>) -> Markup {
         "connected" => {
             "The tenant and the credential are proven and stored. One step is left: an administrator has to consent."
         }
+        "ready" => {
+            "The tenant is connected, and consent was given before. The first sync is on its way."
+        }
         "sync" => "A sync is on its way.",
         "checked" => "Looked at what is granted now.",
         "paused" => "Paused. Nothing is read until you resume it.",

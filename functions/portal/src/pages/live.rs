@@ -1,7 +1,7 @@
 //! The part of an integration's page that is alive: status, problems, permissions, datasets.
 
 use super::{
-    ASSETS, INTEGRATIONS, layout, trend,
+    ASSETS, INTEGRATIONS, layout,
     words::{self, ago, ago_or_never, count},
 };
 use crate::{
@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use maud::{Markup, html};
 use muster_domain::{
     Permission,
-    integration::{PermissionState, Problem, Status},
+    integration::{PermissionState, Problem},
     state::Phase,
 };
 
@@ -211,14 +211,14 @@ fn dataset_row(view: &IntegrationView, dataset: &DatasetView, now: Timestamp) ->
 
 /// A dataset's state as a badge, with the sentence where it is not simply well.
 pub fn state(view: &IntegrationView, dataset: &DatasetView) -> Markup {
-    let nothing_asked = view.status == Status::AwaitingConsent;
+    let nothing_asked = view.connected_at.is_none();
     html! {
         @if !dataset.enabled {
             span.badge { "Off" }
         } @else if nothing_asked {
             span.badge { "After consent" }
         } @else if !dataset.verdict.allows() {
-            span.badge.info { (dataset.label) }
+            span.badge.info { (words::sentence_case(&dataset.label)) }
             details.why { summary { "Why?" } p { (dataset.sentence) } }
         } @else {
             @match dataset.state {
@@ -242,7 +242,6 @@ fn permissions(view: &IntegrationView) -> Markup {
     html! {
         section aria-labelledby="permissions-title" {
             h2 #permissions-title { "Permissions " span.muted.small { (granted) " of " (required) " granted" } }
-            (trend::bar(granted as u64, required as u64, ""))
             ul.granted {
                 @for permission in &view.permissions {
                     li {
@@ -252,7 +251,8 @@ fn permissions(view: &IntegrationView) -> Markup {
                             @if permission.optional { span.muted { " optional" } }
                             p.muted.small {
                                 (permission.permission.about())
-                                @if !permission.feeds.is_empty() { " Feeds " (permission.feeds.join(", ")) "." }
+                                @let feeds: Vec<&str> = permission.permission.feeds().iter().map(|d| d.title).collect();
+                                @if !feeds.is_empty() { " Feeds " (feeds.join(", ")) "." }
                             }
                         }
                     }

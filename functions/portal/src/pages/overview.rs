@@ -20,7 +20,7 @@ use muster_domain::{
     Record, TenantId,
     datasets::{self, subscribed_skus::SUBSCRIBED_SKUS},
     sku,
-    summary::{Counts, Summary},
+    summary::{Counts, FREE_UNITS, Summary},
 };
 use std::sync::Arc;
 
@@ -96,13 +96,20 @@ fn cards(tenant: TenantId, counts: &Counts, history: &[Summary]) -> Markup {
                 &flag(clients::unassigned(counts)),
                 &html! { (known(counts.licences_assigned)) " of " (known(counts.licences_bought)) " assigned" }, &html! {}))
             (card("Devices non-compliant", table(tenant, "managed_devices", &[("filter", "compliance_state eq noncompliant")]),
-                &flag(counts.devices_noncompliant), &html! { "of " (known(counts.devices)) " in Intune" }, &html! {}))
+                &flag(counts.devices_noncompliant), &of_all(counts.devices, "in Intune"), &html! {}))
             (card("Registered for MFA", table(tenant, "mfa_registration", &[("filter", "is_mfa_registered eq false")]),
-                &known(counts.mfa_registered), &html! { "of " (known(counts.mfa_users)) " users" }, &html! {}))
+                &known(counts.mfa_registered), &of_all(counts.mfa_users, "users"), &html! {}))
             (card("Secure score", table(tenant, "secure_scores", &[("sort", "-created_date_time")]),
                 &clients::score(counts), &html! { "of what could be reached" },
                 &trend::line(&score, &moved("Secure score in per cent", &score))))
         }
+    }
+}
+
+fn of_all(n: Option<u64>, what: &str) -> Markup {
+    match n {
+        Some(n) => html! { "of " (count(n)) " " (what) },
+        None => html! { "not known: see why in its table" },
     }
 }
 
@@ -156,7 +163,7 @@ fn licences(tenant: TenantId, skus: &[Record]) -> Markup {
         .collect();
     // What is paid for and unassigned comes first; free products hand out units by the thousand.
     rows.sort_by_key(|(name, bought, assigned)| {
-        let spare = if *bought >= 10_000 {
+        let spare = if *bought >= FREE_UNITS {
             0
         } else {
             bought.saturating_sub(*assigned)
@@ -177,10 +184,11 @@ fn licences(tenant: TenantId, skus: &[Record]) -> Markup {
                             @for (name, bought, assigned) in &rows {
                                 tr {
                                     th scope="row" { (name) }
-                                    td.n { (count(*bought)) }
+                                    @let free = *bought >= FREE_UNITS;
+                                    td.n { @if free { span.muted { "free" } } @else { (count(*bought)) } }
                                     td.n { (count(*assigned)) }
-                                    td.n { (count(bought.saturating_sub(*assigned))) }
-                                    td { (trend::bar(*assigned, *bought, &format!("{assigned} of {bought}"))) }
+                                    td.n { @if !free { (count(bought.saturating_sub(*assigned))) } }
+                                    td { @if !free { (trend::bar(*assigned, *bought, &format!("{assigned} of {bought}"))) } }
                                 }
                             }
                         }

@@ -41,12 +41,11 @@ pub fn line(points: &[Option<u64>], words: &str) -> Markup {
         })
         .collect();
     let places = places.join(" ");
-    let (end_x, end_y) = at(last);
+    let (end_x, _) = at(last);
     html! {
         svg.trend viewBox=(format!("0 0 {WIDTH} {HEIGHT}")) role="img" aria-label=(words) preserveAspectRatio="none" {
             polygon points=(format!("{EDGE},{HEIGHT} {places} {end_x:.1},{HEIGHT}")) {}
             polyline points=(places) vector-effect="non-scaling-stroke" {}
-            circle cx=(format!("{end_x:.1}")) cy=(format!("{end_y:.1}")) r="2" {}
         }
     }
 }
@@ -60,8 +59,8 @@ pub fn bar(part: u64, whole: u64, words: &str) -> Markup {
     };
     html! {
         svg.bar viewBox="0 0 100 6" role="img" aria-label=(words) preserveAspectRatio="none" {
-            rect.all width="100" height="6" rx="3" {}
-            rect.part width=(format!("{:.1}", share * 100.0)) height="6" rx="3" {}
+            rect.all width="100" height="6" {}
+            rect.part width=(format!("{:.1}", share * 100.0)) height="6" {}
         }
     }
 }

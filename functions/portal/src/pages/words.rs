@@ -143,15 +143,19 @@ pub fn heading(column: &Column) -> String {
         "azure" => "Azure",
         other => other,
     });
-    let mut text = words.next().unwrap_or_default().to_owned();
-    if let Some(first) = text.get(..1).map(str::to_uppercase) {
-        text.replace_range(..1, &first);
-    }
+    let mut text = sentence_case(words.next().unwrap_or_default());
     for word in words {
         text.push(' ');
         text.push_str(word);
     }
     text
+}
+
+/// Words with their first letter large.
+pub fn sentence_case(words: &str) -> String {
+    let mut chars = words.chars();
+    let first = chars.next().map(|c| c.to_uppercase().to_string());
+    first.unwrap_or_default() + chars.as_str()
 }
 
 /// Whether a column's values are set to the right, as numbers are.
