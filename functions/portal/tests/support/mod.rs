@@ -348,7 +348,7 @@ fn user(client: &str, i: usize) -> Value {
         2 => "<script>alert(2)</script>".to_owned(),
         _ => format!("{first} {last} {i}"),
     };
-    let licence = if i % 3 == 0 {
+    let licence = if i.is_multiple_of(3) {
         json!([{"skuId": "cbdc14ab-d96c-4c30-b9f4-6ada7cdc1d46"}])
     } else {
         json!([])

@@ -78,7 +78,7 @@ impl Store {
             let page = page?;
             units.read += page
                 .consumed_capacity()
-                .and_then(|c| c.capacity_units())
+                .and_then(aws_sdk_dynamodb::types::ConsumedCapacity::capacity_units)
                 .unwrap_or(0.0);
             for item in page.items.unwrap_or_default() {
                 let digest = item
