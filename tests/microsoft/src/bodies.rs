@@ -2,7 +2,8 @@
 //!
 //! With an `INDEX.json` (name to `{"request": "GET https://graph.microsoft.com/v1.0/…"}`) the body of
 //! a path is `NAME.json` or `NAME.csv`; without one, `deviceManagement__managedDevices.json` is the body
-//! of `/v1.0/deviceManagement/managedDevices`.
+//! of `/v1.0/deviceManagement/managedDevices`. Next and delta links alone are changed: they lead to this
+//! origin, as a client must follow them to no other.
 
 use std::collections::BTreeMap;
 use std::io;
