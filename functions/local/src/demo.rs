@@ -23,6 +23,7 @@ pub(crate) async fn run(options: Demo) -> anyhow::Result<()> {
         seed: SEED,
         now: anchor(data.path())?,
         latency: LATENCY,
+        real_clock: true,
         tenants: tenants.clone(),
         ..Options::default()
     })

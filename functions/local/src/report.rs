@@ -4,7 +4,7 @@ use crate::api::Api;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use muster_domain::TenantId;
 use serde_json::Value;
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 /// Watches a tenant's sync to its end, with one line of progress; gives the integration as it is
 /// then.
@@ -23,7 +23,6 @@ pub(crate) async fn watch(
     {
         bar.set_style(style);
     }
-    let mut shown = BTreeMap::new();
     for _ in 0..6000 {
         let integration = api.get(&format!("/api/v1/integrations/{tenant}")).await?;
         bar.set_prefix(text(&integration, "name").to_owned());
@@ -35,9 +34,6 @@ pub(crate) async fn watch(
         let read: u64 = datasets.iter().map(|d| count(d, "read")).sum();
         bar.set_position(settled as u64);
         bar.set_message(format!("{read} records read"));
-        if !bars.is_hidden() || shown.insert(settled, ()).is_none() {
-            bar.tick();
-        }
         let finished = integration["sync"]["finished_at"]
             .as_str()
             .map(str::to_owned);
@@ -45,9 +41,7 @@ pub(crate) async fn watch(
             .iter()
             .any(|p| text(p, "kind") == "sign_in_refused");
         if refused
-            || (finished.is_some()
-                && finished > since
-                && integration["sync"]["started_at"].is_null())
+            || (finished.is_some() && finished != since && integration["sync"]["running"] == false)
         {
             bar.finish();
             return Ok(integration);

@@ -6,15 +6,7 @@ use microsoft_simulator::{Fault, Options, Simulator, TenantOptions};
 
 pub(crate) async fn run(options: Simulate) -> anyhow::Result<()> {
     let tenant = TenantOptions::sample(options.seed, "Fourth Coffee", options.users);
-    let faults = options
-        .faults
-        .split(',')
-        .map(str::trim)
-        .filter(|fault| !fault.is_empty());
-    let faults = faults
-        .map(str::parse::<Fault>)
-        .collect::<Result<Vec<_>, _>>()
-        .context("--faults")?;
+    let faults = Fault::parse_schedule(&options.faults).context("--faults")?;
     let bodies = options.bodies.is_some();
     let simulator = Simulator::start(Options {
         listen: Some(options.listen),
@@ -26,6 +18,7 @@ pub(crate) async fn run(options: Simulate) -> anyhow::Result<()> {
         },
         bodies: options.bodies,
         faults,
+        real_clock: true,
         ..Options::default()
     })
     .await

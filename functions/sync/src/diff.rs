@@ -111,9 +111,10 @@ pub(crate) fn diff(
                 }
                 batch.puts.push((record.key, text));
             }
+            // A first round names people deleted long ago, too: nothing of them is held.
             Entry::Gone(key) => {
-                counters.read += 1;
                 if forget(held, &key) {
+                    counters.read += 1;
                     remove(dataset, &mut batch, key, before, history, at, counters);
                 }
             }

@@ -193,7 +193,7 @@ impl World {
         self.until(tenant, |integration| {
             let sync = &integration["sync"];
             let finished = sync["finished_at"].as_str().map(str::to_owned);
-            finished.is_some() && finished > before && sync["started_at"].is_null()
+            finished.is_some() && finished != before && sync["running"] == false
         })
         .await
     }
