@@ -61,6 +61,7 @@ pub struct Where {
 /// Options of `muster serve`.
 #[derive(Debug, Args)]
 pub struct Serve {
+    /// Which data directory, and what stands in for Microsoft.
     #[command(flatten)]
     pub at: Where,
     /// The address to listen on.
@@ -77,6 +78,7 @@ pub struct Serve {
 pub struct Sync {
     /// The tenant: its directory ID.
     pub tenant: TenantId,
+    /// Which data directory, and what stands in for Microsoft.
     #[command(flatten)]
     pub at: Where,
 }
@@ -92,6 +94,7 @@ pub struct Export {
     /// The format.
     #[arg(long, value_enum, default_value_t = Format::Csv)]
     pub format: Format,
+    /// Which data directory, and what stands in for Microsoft.
     #[command(flatten)]
     pub at: Where,
 }
@@ -108,6 +111,7 @@ pub enum Format {
 /// Options of `muster integrations`.
 #[derive(Debug, Args)]
 pub struct Integrations {
+    /// Which data directory, and what stands in for Microsoft.
     #[command(flatten)]
     pub at: Where,
 }

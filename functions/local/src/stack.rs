@@ -203,6 +203,12 @@ async fn open_store(
             path.display()
         )
     })?;
+    // Sets `synchronous = NORMAL` beside the write-ahead log: a commit survives a crash of this
+    // process without an fsync of its own, and a power cut costs at most the last moments, which
+    // the next sync reads again.
+    database
+        .disable_bulk_loading()
+        .map_err(|e| anyhow::anyhow!("cannot set up the store {}: {e}", path.display()))?;
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
     let store = Store::embedded(listener.local_addr()?);
     let task = tokio::spawn(async move {

@@ -108,6 +108,10 @@ pub struct Progress {
     pub unchanged: u64,
     /// Records removed.
     pub removed: u64,
+    /// Requests to Graph, tries included.
+    pub requests: u64,
+    /// Milliseconds from start to end, or so far.
+    pub took_ms: u64,
 }
 
 /// What is known of a credential; never the credential.
@@ -275,6 +279,8 @@ impl Progress {
             written: run.written,
             unchanged: run.unchanged,
             removed: run.removed,
+            requests: run.requests,
+            took_ms: run.took_ms,
         }
     }
 }

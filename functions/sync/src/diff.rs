@@ -54,7 +54,7 @@ impl Held {
                         .get(&record.key)
                         .is_some_and(|(digest, _)| *digest != record::digest(&record.to_text()))
             }
-            (Self::Whole(held), Entry::Gone(key)) => history && held.contains_key(key),
+            (Self::Whole(_), Entry::Gone(_)) => false,
         });
         wanted.map(|entry| key(entry).to_owned()).collect()
     }
@@ -155,9 +155,16 @@ fn same(held: &mut Held, key: &str, text: &str) -> bool {
     }
 }
 
+/// Takes note that a record is gone; whether it is to be removed at once. In a whole enumeration
+/// it counts as not shown, and goes at the end with all others that were not, under the same guard.
 fn forget(held: &mut Held, key: &str) -> bool {
     match held {
-        Held::Whole(held) => held.remove(key).is_some(),
+        Held::Whole(held) => {
+            if let Some((_, shown)) = held.get_mut(key) {
+                *shown = false;
+            }
+            false
+        }
         Held::Page(held) => held.remove(key).is_some(),
     }
 }

@@ -297,9 +297,10 @@ impl<'a> Reading<'a> {
     }
 
     /// Moves the checkpoint past a page that is written. Only a first enumeration resumes at a
-    /// page: a later one starts anew, since only a whole one may remove.
+    /// page: a later one starts anew, since only a whole one may remove. One that met objects it
+    /// cannot keep starts anew, too, lest they be forgotten.
     async fn checkpoint(&mut self, link: String) -> Result<(), Stop> {
-        if self.state.complete.is_none() {
+        if self.state.complete.is_none() && self.unkeyed == 0 {
             self.state.checkpoint.next_link = Some(link);
             self.state.checkpoint.next_link_at = Some(now());
         }
@@ -324,6 +325,7 @@ impl<'a> Reading<'a> {
             (Enumeration::Full | Enumeration::SnapshotByDay, _) => "last page",
         };
         if self.unkeyed > 0 {
+            self.state.checkpoint.next_link = None;
             self.state.phase = Phase::Incomplete;
             self.state.trouble = Some(format!(
                 "{} objects came without an id and cannot be kept; nothing was removed.",

@@ -243,6 +243,7 @@ fn dataset_of_tenant() -> Value {
         "state": words(phases.map(Phase::name)),
         "progress": object(json!({
             "read": whole(), "written": whole(), "unchanged": whole(), "removed": whole(),
+            "requests": whole(), "took_ms": whole(),
         })),
         "trouble": maybe(text()),
         "enabled": flag(),
