@@ -51,7 +51,8 @@ conformance: ## BODIES=DIR: syncs a directory of recorded Graph bodies and compa
 	cargo run --locked --quiet --package muster-it --bin conformance -- "$(BODIES)"
 
 bench: ## records per CPU second, peak memory and requests for 1,000 and 50,000 users
-	cargo run --locked --release --quiet --package muster-bench --bin bench
+	cargo build --locked --profile measured --quiet --package muster --package muster-bench --bins
+	$(CARGO_TARGET_DIR)/measured/bench
 
 docs: ## writes docs/datasets.md anew from the registry
 	UPDATE_DOCS=1 cargo test --locked --package muster-domain --test datasets

@@ -1,1 +1,6 @@
-//! Throughput, memory and requests, measured.
+//! Throughput, memory and requests, measured: what a sync costs a process, beside what it costs a
+//! program that does the same the straightforward way.
+
+pub mod muster;
+pub mod process;
+pub mod reference;
