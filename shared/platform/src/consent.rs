@@ -57,7 +57,10 @@ pub async fn authorize_url(
         session: session.map(str::to_owned),
         expires_at,
     };
-    services.store.put_consent(&hash(&state), &consent).await?;
+    services
+        .store
+        .put_consent(&stored_name(&state), &consent)
+        .await?;
     let hosts = services.microsoft.hosts(integration.cloud);
     let mut url = hosts.login(&format!("/{tenant}/v2.0/adminconsent"));
     url.query_pairs_mut()
@@ -80,7 +83,7 @@ pub async fn redeem(
     named_tenant: Option<&str>,
 ) -> Result<TenantId, BadState> {
     let tenant = tenant_in(state).ok_or(BadState::Unknown)?;
-    let hash = hash(state);
+    let hash = stored_name(state);
     let consent = services
         .store
         .consent(tenant, &hash)
@@ -115,7 +118,8 @@ fn tenant_in(state: &str) -> Option<TenantId> {
     uuid::Uuid::parse_str(tenant).ok().map(TenantId::from)
 }
 
-fn hash(state: &str) -> String {
+/// The name a state is stored under: its hash. The state itself is stored nowhere.
+pub fn stored_name(state: &str) -> String {
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, state.as_bytes());
     BASE64_URL_SAFE_NO_PAD.encode(digest)
 }
