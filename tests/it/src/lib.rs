@@ -2,9 +2,15 @@
 //! a test, each on ports of its own.
 
 mod browser;
+mod caller;
 mod program;
+mod served;
+mod stored;
 mod world;
 
 pub use browser::Browser;
+pub use caller::{Answer, Caller};
 pub use program::{Program, binary};
+pub use served::{Served, muster, on, serve_arguments};
+pub use stored::{items, truth};
 pub use world::{World, dataset, form, tenant};
