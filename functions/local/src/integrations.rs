@@ -25,8 +25,8 @@ async fn print(api: &Api) -> anyhow::Result<()> {
         for integration in list(&page, "items") {
             if !any {
                 println!(
-                    "{:<36}  {:<16}  {:<20}  {:<20}  {}",
-                    "tenant", "status", "last sync", "secret lapses", "name"
+                    "{:<36}  {:<16}  {:<20}  {:<20}  name",
+                    "tenant", "status", "last sync", "secret lapses"
                 );
             }
             any = true;

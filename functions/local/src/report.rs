@@ -61,8 +61,8 @@ pub(crate) fn print(integration: &Value) {
         text(integration, "tenant_id")
     );
     println!(
-        "  {:<18} {:>8} {:>8} {:>9} {:>8} {:>9} {:>9}  {}",
-        "dataset", "read", "written", "unchanged", "removed", "requests", "time", ""
+        "  {:<18} {:>8} {:>8} {:>9} {:>8} {:>9} {:>9}",
+        "dataset", "read", "written", "unchanged", "removed", "requests", "time"
     );
     for dataset in list(integration, "datasets") {
         let said = match text(dataset, "state") {

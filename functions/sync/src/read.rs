@@ -412,7 +412,7 @@ impl<'a> Reading<'a> {
         let permissions = || {
             self.dataset
                 .permissions()
-                .map(|p| p.value())
+                .map(muster_domain::Permission::value)
                 .collect::<Vec<_>>()
                 .join(", ")
         };

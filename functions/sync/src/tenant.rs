@@ -148,7 +148,7 @@ async fn keep(services: &Services, lease: &Lease) -> SyncError {
             Err(StoreError::LeaseLost) => return StoreError::LeaseLost.into(),
             // The lease outlives three missed renewals.
             Err(error) => {
-                tracing::warn!(tenant.id = %lease.tenant, %error, "the lease was not renewed")
+                tracing::warn!(tenant.id = %lease.tenant, %error, "the lease was not renewed");
             }
         }
     }
