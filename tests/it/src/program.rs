@@ -41,12 +41,12 @@ pub fn binary(package: &str) -> anyhow::Result<PathBuf> {
         );
     }
     let messages = String::from_utf8(output.stdout)?;
-    let executable = messages.lines().filter_map(|line| {
+    let mut executables = messages.lines().filter_map(|line| {
         let message: serde_json::Value = serde_json::from_str(line).ok()?;
         message["executable"].as_str().map(PathBuf::from)
     });
-    let path = executable
-        .last()
+    let path = executables
+        .next_back()
         .with_context(|| format!("{package} has a binary"))?;
     built.insert(package.to_owned(), path.clone());
     Ok(path)
