@@ -182,3 +182,108 @@ fn note(
         batch.changes.push((change.sort_key(before), change));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use muster_domain::datasets::users::USERS;
+    use proptest::prelude::*;
+    use serde_json::json;
+    use std::collections::BTreeMap;
+
+    fn user(key: u8, name: u8) -> Record {
+        let object = json!({"id": format!("{key}"), "displayName": format!("name {name}")});
+        Record::from_object(&USERS, &object).expect("it has an id")
+    }
+
+    /// A store as simple as can be.
+    type Store = BTreeMap<String, String>;
+
+    fn apply(store: &mut Store, batch: &Batch) {
+        for (key, text) in &batch.puts {
+            store.insert(key.clone(), text.clone());
+        }
+        for key in &batch.deletes {
+            store.remove(key);
+        }
+    }
+
+    fn texts(store: &Store, wanted: &[String]) -> HashMap<String, String> {
+        let held = wanted
+            .iter()
+            .filter_map(|key| Some((key.clone(), store.get(key)?.clone())));
+        held.collect()
+    }
+
+    /// Pages of entries: `Some(name)` is so, `None` is gone.
+    fn pages() -> impl Strategy<Value = Vec<Vec<(u8, Option<u8>)>>> {
+        let entry = (0u8..12, proptest::option::weighted(0.8, 0u8..3));
+        proptest::collection::vec(proptest::collection::vec(entry, 0..8), 0..5)
+    }
+
+    fn entries(page: &[(u8, Option<u8>)]) -> Vec<Entry> {
+        let entry = |(key, name): &(u8, Option<u8>)| match name {
+            Some(name) => Entry::Is(user(*key, *name)),
+            None => Entry::Gone(key.to_string()),
+        };
+        last_of_each(page.iter().map(entry).collect())
+    }
+
+    /// What the pages say in the end, however often they repeat themselves.
+    fn truth(pages: &[Vec<(u8, Option<u8>)>], mut truth: Store) -> Store {
+        for (key, name) in pages.iter().flatten() {
+            match name {
+                Some(name) => truth.insert(key.to_string(), user(*key, *name).to_text()),
+                None => truth.remove(&key.to_string()),
+            };
+        }
+        truth
+    }
+
+    fn run(store: &mut Store, held: &mut Held, pages: &[Vec<(u8, Option<u8>)>]) -> Counters {
+        let mut counters = Counters::default();
+        for page in pages {
+            let entries = entries(page);
+            let found = texts(store, &held.wanted(&entries, true));
+            let at = Timestamp::UNIX_EPOCH;
+            let batch = diff(&USERS, held, entries, &found, true, at, &mut counters);
+            assert_eq!(batch.changes.len(), batch.puts.len() + batch.deletes.len());
+            apply(store, &batch);
+        }
+        counters
+    }
+
+    proptest! {
+        #[test]
+        fn a_whole_enumeration_makes_the_store_what_the_pages_say(before in pages(), after in pages()) {
+            let mut store = truth(&before, Store::new());
+            let digests = store.iter().map(|(key, text)| (key.clone(), (record::digest(text), false)));
+            let mut held = Held::Whole(digests.collect());
+            let counters = run(&mut store, &mut held, &after);
+            for key in held.unseen() {
+                store.remove(&key);
+            }
+            prop_assert_eq!(&store, &truth(&after, Store::new()));
+            prop_assert_eq!(counters.read, counters.written + counters.unchanged);
+        }
+
+        #[test]
+        fn a_delta_round_changes_what_it_names_and_nothing_else(before in pages(), after in pages()) {
+            let mut store = truth(&before, Store::new());
+            let expected = truth(&after, store.clone());
+            run(&mut store, &mut Held::Page(HashMap::new()), &after);
+            prop_assert_eq!(store, expected);
+        }
+    }
+
+    #[test]
+    fn what_is_unchanged_is_neither_written_nor_told_of() {
+        let mut store = Store::from([("1".to_owned(), user(1, 1).to_text())]);
+        let mut held = Held::Page(HashMap::new());
+        let counters = run(&mut store, &mut held, &[vec![(1, Some(1))]]);
+        assert_eq!(
+            (counters.unchanged, counters.written, counters.changes),
+            (1, 0, 0)
+        );
+    }
+}
