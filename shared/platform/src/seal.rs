@@ -10,6 +10,24 @@ pub struct SealingKey(RandomizedNonceKey);
 #[error("sealed with another key, or altered since")]
 pub struct NotOpened;
 
+/// The bytes of a key, which no log shows.
+#[derive(Clone)]
+pub struct KeyBytes(pub [u8; 32]);
+
+impl std::fmt::Debug for KeyBytes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("KeyBytes")
+    }
+}
+
+impl std::ops::Deref for KeyBytes {
+    type Target = [u8; 32];
+
+    fn deref(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
 const NONCE: usize = 12;
 
 impl std::fmt::Debug for SealingKey {

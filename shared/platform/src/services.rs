@@ -6,6 +6,7 @@ use crate::{
     microsoft::Microsoft,
     queue::{Queue, SqsQueue},
     schedule::{EventBridgeSchedule, Schedule},
+    seal::KeyBytes,
     vault::{SecretsManagerVault, Vault},
 };
 use aws_config::BehaviorVersion;
@@ -29,7 +30,7 @@ pub struct Services {
     /// The address this installation is reached at, without a slash at its end.
     pub public_url: Url,
     /// The key that session cookies are sealed with.
-    pub session_key: [u8; 32],
+    pub session_key: KeyBytes,
 }
 
 /// A setting that is missing or wrong.
@@ -108,7 +109,7 @@ fn url(name: &'static str) -> Result<Option<Url>, SettingError> {
     }
 }
 
-fn session_key() -> Result<[u8; 32], SettingError> {
+fn session_key() -> Result<KeyBytes, SettingError> {
     use base64::{Engine, prelude::BASE64_STANDARD};
     let wrong = || {
         SettingError::Wrong(
@@ -119,5 +120,5 @@ fn session_key() -> Result<[u8; 32], SettingError> {
     let bytes = BASE64_STANDARD
         .decode(setting("SESSION_KEY")?.trim())
         .map_err(|_| wrong())?;
-    bytes.try_into().map_err(|_| wrong())
+    bytes.try_into().map(KeyBytes).map_err(|_| wrong())
 }

@@ -1,7 +1,7 @@
 //! The local vault: one sealed file, replaced whole and atomically, readable by its owner only.
 
 use super::VaultError;
-use crate::seal::SealingKey;
+use crate::seal::{KeyBytes, SealingKey};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use muster_domain::TenantId;
 use secrecy::{ExposeSecret, SecretString};
@@ -25,7 +25,7 @@ struct Inner {
     path: PathBuf,
     key_path: PathBuf,
     key: SealingKey,
-    session_key: [u8; 32],
+    session_key: KeyBytes,
 }
 
 const PURPOSE: &str = "muster vault 1";
@@ -59,8 +59,8 @@ impl FileVault {
     }
 
     /// A key for session cookies, bound to the vault's key.
-    pub fn session_key(&self) -> [u8; 32] {
-        self.lock().session_key
+    pub fn session_key(&self) -> KeyBytes {
+        self.lock().session_key.clone()
     }
 
     /// The tenant's secret.
@@ -156,12 +156,12 @@ fn decode(text: &str, place: &str) -> Result<[u8; 32], VaultError> {
         .ok_or_else(|| VaultError::BadKey(place.to_owned()))
 }
 
-fn derive(key: &[u8; 32]) -> [u8; 32] {
+fn derive(key: &[u8; 32]) -> KeyBytes {
     let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, key);
     let tag = aws_lc_rs::hmac::sign(&key, b"muster session 1");
     let mut derived = [0; 32];
     derived.copy_from_slice(tag.as_ref());
-    derived
+    KeyBytes(derived)
 }
 
 /// Replaces a file whole, owner-only: a crash leaves the old one or the new one.
