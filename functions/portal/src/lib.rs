@@ -66,6 +66,8 @@ pub fn router(context: Arc<Context>) -> Router {
     Router::new()
         .merge(api::router(&context))
         .merge(pages::router(&context))
+        // Said here, so that it stays below the layers when this router is merged with another.
+        .fallback(|| async { problem::Problem::no_such_path() })
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .layer(middleware::from_fn_with_state(
             Arc::clone(&context),
