@@ -1,6 +1,8 @@
 //! A program that calls Muster's HTTP, and looks at every answer, good or bad.
 
+use crate::World;
 use reqwest::{Method, StatusCode, header};
+use secrecy::ExposeSecret;
 use serde_json::Value;
 
 /// A caller with a token of its own, or none.
@@ -41,6 +43,16 @@ impl Caller {
             base,
             authorization,
         })
+    }
+
+    /// A caller of a world's Muster, as a manager.
+    ///
+    /// # Errors
+    /// When the HTTP client cannot be set up.
+    pub fn of(world: &World) -> anyhow::Result<Self> {
+        let base = format!("http://{}", world.muster().address());
+        let token = world.muster().token().expose_secret();
+        Self::new(base, Some(format!("Bearer {token}")))
     }
 
     /// The same caller with another `Authorization` header.
