@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use maud::{Markup, html};
 use muster_domain::{
     Record, TenantId,
-    datasets::{self, subscribed_skus::SUBSCRIBED_SKUS},
+    datasets::{self, secure_scores::SECURE_SCORES, subscribed_skus::SUBSCRIBED_SKUS},
     sku,
     summary::{Counts, FREE_UNITS, Summary},
 };
@@ -44,6 +44,7 @@ pub async fn page(
         None => integrations::find(&context, tenant).await?.glance,
     };
     let (skus, _) = store.records_after(tenant, &SUBSCRIBED_SKUS, None).await?;
+    let (days, _) = store.records_after(tenant, &SECURE_SCORES, None).await?;
     let now = muster_platform::now();
     let content = html! {
         (layout::crumbs(&[("Assets", ASSETS.to_owned())], &view.name))
@@ -57,7 +58,7 @@ pub async fn page(
                 @if caller.manages() { a.button.second href=(format!("{INTEGRATIONS}/{tenant}")) { "Integration" } }
             }
         }
-        (cards(tenant, &counts, &history))
+        (cards(tenant, &counts, &history, &scores(&days)))
         (licences(tenant, &skus))
         (datasets(&view, now))
     };
@@ -76,12 +77,36 @@ fn table(tenant: TenantId, dataset: &str, query: &[(&str, &str)]) -> Option<Stri
     Some(to)
 }
 
-fn cards(tenant: TenantId, counts: &Counts, history: &[Summary]) -> Markup {
+/// The secure score of each day in per cent. Microsoft keeps the last 90 days, so that there is a
+/// trend from the first sync on.
+fn scores(days: &[Record]) -> Vec<Option<u64>> {
+    let number = |day: &Record, name| day.get(&SECURE_SCORES, name).as_f64();
+    let mut scores: Vec<(&str, Option<u64>)> = days
+        .iter()
+        .filter_map(|day| {
+            let at = day.get(&SECURE_SCORES, "created_date_time").as_str()?;
+            let (now, most) = (number(day, "current_score")?, number(day, "max_score")?);
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "clamped to a percentage"
+            )]
+            let percent =
+                (most > 0.0).then(|| (now / most * 100.0).round().clamp(0.0, 100.0) as u64);
+            Some((at, percent))
+        })
+        .collect();
+    scores.sort_unstable();
+    let from = scores.len().saturating_sub(TREND_DAYS);
+    scores.drain(..from);
+    scores.into_iter().map(|(_, percent)| percent).collect()
+}
+
+fn cards(tenant: TenantId, counts: &Counts, history: &[Summary], score: &[Option<u64>]) -> Markup {
     let points = |of: fn(&Counts) -> Option<u64>| -> Vec<Option<u64>> {
         history.iter().map(|day| of(&day.counts)).collect()
     };
     let users = points(|c| c.users);
-    let score = points(clients::percent);
     let licensed_out = "account_enabled eq false and assigned_licenses_sku_id gt ''";
     html! {
         ul.figures {
@@ -101,7 +126,7 @@ fn cards(tenant: TenantId, counts: &Counts, history: &[Summary]) -> Markup {
                 &known(counts.mfa_registered), &of_all(counts.mfa_users, "users"), &html! {}))
             (card("Secure score", table(tenant, "secure_scores", &[("sort", "-created_date_time")]),
                 &clients::score(counts), &html! { "of what could be reached" },
-                &trend::line(&score, &moved("Secure score in per cent", &score))))
+                &trend::line(score, &moved("Secure score in per cent", score))))
         }
     }
 }
