@@ -23,7 +23,8 @@ tools: ## what the other targets need beside a Rust toolchain, or its name
 
 demo: ## Muster at work on three simulated client tenants; open the address it prints
 	@command -v cargo >/dev/null || { echo "cargo is missing: install a Rust toolchain (1.95 or newer) with rustup"; exit 1; }
-	cargo run --locked --quiet --package muster --bin muster -- demo $(DEMO)
+	cargo build --locked --package muster --bin muster
+	$(CARGO_TARGET_DIR)/debug/muster demo $(DEMO)
 
 test: tools fmt clippy unit deny ## everything that must hold
 

@@ -39,10 +39,7 @@ pub(crate) async fn work(
                 }
             }
             Some(ended) = running.join_next() => {
-                let Ok((tenant, done)) = ended else {
-                    tracing::error!("a sync panicked; its tenant is synced again at the next start");
-                    continue;
-                };
+                let Ok((tenant, done)) = ended else { continue };
                 busy.remove(&tenant);
                 if done {
                     tries.remove(&tenant);
@@ -64,8 +61,11 @@ async fn sync(context: Arc<muster_sync::Context>, message: SyncMessage) -> (Tena
     record.body = serde_json::to_string(&message).ok();
     let mut event = SqsEvent::default();
     event.records.push(record);
-    let response = muster_sync::handle(&context, event, None).await;
-    (message.tenant_id, response.batch_item_failures.is_empty())
+    // In a task of its own, so that a panic fails this message and no more, as on AWS.
+    let handled =
+        tokio::spawn(async move { muster_sync::handle(&context, event, None).await }).await;
+    let done = handled.is_ok_and(|response| response.batch_item_failures.is_empty());
+    (message.tenant_id, done)
 }
 
 fn retry(queue: &LocalQueue, tenant_id: TenantId, tries: &mut u32) {

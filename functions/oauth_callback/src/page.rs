@@ -70,9 +70,13 @@ fn page(status: StatusCode, title: &str, onward: Option<&str>, body: &Markup) ->
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 @if let Some(onward) = onward { meta http-equiv="refresh" content={ "2; url=" (onward) }; }
                 title { (title) " · Muster" }
-                link rel="stylesheet" href="/static/style.css";
+                // The portal serves it; the version makes a browser fetch the one of this release.
+                link rel="stylesheet" href=(concat!("/static/style.css?v=", env!("CARGO_PKG_VERSION")));
             }
-            body { main.narrow { h1 { (title) } (body) } }
+            body {
+                header.top { a.brand href="/" { "Muster" } }
+                main { div.lone.card { h1 { (title) } (body) } }
+             }
         }
     };
     let mut response = (status, page).into_response();

@@ -152,6 +152,9 @@ pub enum PermissionState {
 
 /// How long roles are waited for after consent: Microsoft speaks of minutes.
 pub const ROLES_PATIENCE: SignedDuration = SignedDuration::from_mins(30);
+/// How long the rest is waited for once some have come: they come together, and a registration may
+/// ask for fewer than nine on purpose.
+pub const OTHER_ROLES_PATIENCE: SignedDuration = SignedDuration::from_mins(5);
 
 impl Integration {
     /// An integration just checked, without consent so far.
@@ -190,9 +193,14 @@ impl Integration {
     /// Whether roles may still be on their way: consent was given a short while ago, and the
     /// token lacks some that it would bring.
     pub fn roles_may_lag(&self, now: Timestamp) -> bool {
+        let patience = if self.roles.is_empty() {
+            ROLES_PATIENCE
+        } else {
+            OTHER_ROLES_PATIENCE
+        };
         let recent = self
             .consent_hint_at
-            .is_some_and(|at| now.duration_since(at) < ROLES_PATIENCE);
+            .is_some_and(|at| now.duration_since(at) < patience);
         recent && Permission::required().any(|p| !self.roles.contains(&p))
     }
 

@@ -16,6 +16,10 @@ pub struct Record {
     pub values: Vec<Value>,
 }
 
+/// A record's longest key, in bytes: a DynamoDB sort key holds 1,024, and a change's holds the time
+/// and the dataset beside it.
+pub const LONGEST_KEY: usize = 900;
+
 /// 128 bits that tell one content from another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Digest(pub [u8; 16]);
@@ -33,7 +37,9 @@ impl Record {
         let values: Vec<Value> = dataset.columns.iter().map(value).collect();
         let text = |name: &str| {
             let text = dataset.column(name).and_then(|i| values[i].as_str())?;
-            (!text.is_empty()).then(|| text.to_owned())
+            (1..=LONGEST_KEY)
+                .contains(&text.len())
+                .then(|| text.to_owned())
         };
         let key = match dataset.key {
             Key::Column(name) => text(name)?,
@@ -234,6 +240,8 @@ mod tests {
 
     #[test]
     fn what_has_no_key_is_no_record() {
+        let long = json!({"id": "x".repeat(LONGEST_KEY + 1)});
+        assert_eq!(Record::from_object(&USERS, &long), None);
         for object in [
             json!({"displayName": "x"}),
             json!({"id": null}),
