@@ -43,11 +43,10 @@ impl Seen {
     /// The first place that holds a piece of this text.
     fn place_of(&self, secret: &str) -> Option<String> {
         let pieces: Vec<&[u8]> = secret.as_bytes().windows(PIECE).collect();
-        let found = self.0.iter().find_map(|(what, bytes)| {
+        self.0.iter().find_map(|(what, bytes)| {
             let piece = pieces.iter().find(|piece| holds(bytes, piece))?;
             Some(format!("{what}: {}", String::from_utf8_lossy(piece)))
-        });
-        found
+        })
     }
 
     /// The first place that holds what looks like a token.
