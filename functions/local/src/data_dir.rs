@@ -6,7 +6,7 @@ use muster_platform::vault::{FileVault, replace};
 use secrecy::{ExposeSecret, SecretString};
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
@@ -98,9 +98,22 @@ impl DataDir {
         }
     }
 
-    /// The store's file.
-    pub fn store(&self) -> PathBuf {
-        self.path.join("muster.db")
+    /// The store's file, made its owner's alone before SQLite opens it: the files that SQLite
+    /// puts beside it take its mode.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn store(&self) -> anyhow::Result<PathBuf> {
+        let path = self.path.join("muster.db");
+        let made = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .mode(0o600)
+            .open(&path)
+            .and_then(|file| file.set_permissions(fs::Permissions::from_mode(0o600)));
+        made.with_context(|| format!("cannot make {} its owner's alone", path.display()))?;
+        Ok(path)
     }
 
     /// Opens the vault. Its key is in `MUSTER_VAULT_KEY`, or else in a file outside this directory.

@@ -87,7 +87,7 @@ fn anchor(data: &Path) -> anyhow::Result<Timestamp> {
             .with_context(|| format!("{} holds no time; delete it to begin anew", path.display()));
     }
     let now = muster_platform::now();
-    std::fs::write(&path, now.to_string())
+    muster_platform::vault::replace(&path, now.to_string().as_bytes())
         .with_context(|| format!("cannot write {}", path.display()))?;
     Ok(now)
 }

@@ -195,7 +195,7 @@ async fn open_store(
     data: &DataDir,
     mut stopped: watch::Receiver<bool>,
 ) -> anyhow::Result<(Store, JoinHandle<()>)> {
-    let path = data.store();
+    let path = data.store()?;
     let opened = dynoxide::Database::new(&path.to_string_lossy());
     let database = opened.map_err(|e| {
         anyhow::anyhow!(
