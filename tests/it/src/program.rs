@@ -13,43 +13,53 @@ use tokio::{
     process::{Child, ChildStdout, Command},
 };
 
-/// The built binary of a package of this workspace.
+/// The packages with a binary that users or Lambda run.
+const PACKAGES: [&str; 5] = [
+    "muster",
+    "muster-portal",
+    "muster-oauth-callback",
+    "muster-sync",
+    "muster-secret-expiry",
+];
+
+/// The built binary of a package of this workspace. All are built by one call of cargo: built one
+/// by one, each would have its dependencies compiled anew with features of its own.
 ///
 /// # Errors
 /// When it cannot be built.
 pub fn binary(package: &str) -> anyhow::Result<PathBuf> {
     static BUILT: Mutex<Option<HashMap<String, PathBuf>>> = Mutex::new(None);
     let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
-    let built = built.get_or_insert_with(HashMap::new);
-    if let Some(path) = built.get(package) {
-        return Ok(path.clone());
+    if built.is_none() {
+        *built = Some(build()?);
     }
+    let path = built.as_ref().and_then(|built| built.get(package)).cloned();
+    path.with_context(|| format!("{package} has a binary"))
+}
+
+fn build() -> anyhow::Result<HashMap<String, PathBuf>> {
     let output = std::process::Command::new(env!("CARGO"))
         .args([
             "build",
-            "--package",
-            package,
             "--bins",
             "--message-format=json-render-diagnostics",
         ])
+        .args(PACKAGES.map(|package| format!("--package={package}")))
         .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")))
         .output()?;
     if !output.status.success() {
         bail!(
-            "{package} does not build: {}",
+            "the binaries do not build: {}",
             String::from_utf8_lossy(&output.stderr)
         );
     }
     let messages = String::from_utf8(output.stdout)?;
-    let mut executables = messages.lines().filter_map(|line| {
+    let built = messages.lines().filter_map(|line| {
         let message: serde_json::Value = serde_json::from_str(line).ok()?;
-        message["executable"].as_str().map(PathBuf::from)
+        let name = message["target"]["name"].as_str()?.to_owned();
+        Some((name, message["executable"].as_str()?.into()))
     });
-    let path = executables
-        .next_back()
-        .with_context(|| format!("{package} has a binary"))?;
-    built.insert(package.to_owned(), path.clone());
-    Ok(path)
+    Ok(built.collect())
 }
 
 /// A running program.

@@ -2,10 +2,14 @@
 
 mod it {
     mod bad_input;
+    mod bootstrap;
     mod callback;
     mod canary;
+    mod command_line;
+    mod data_directory;
     mod first_light;
     mod foreign_links;
+    mod full_disk;
     mod lifecycle;
     mod markup;
     mod tidy;
