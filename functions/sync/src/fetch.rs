@@ -1,6 +1,6 @@
 //! One page from Graph: asked for as often as is worth it, and as slowly as Microsoft says.
 
-use crate::tenant::Clock;
+use crate::run::Clock;
 use muster_domain::{
     ClientId, Dataset, Enumeration, TenantId,
     cloud::Hosts,

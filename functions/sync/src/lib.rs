@@ -2,9 +2,12 @@
 //! back when told to wait, sum up. Each step is a file of its name.
 
 mod diff;
+mod fall_short;
 mod fetch;
 mod load;
 mod read;
+mod remove;
+mod run;
 mod sum_up;
 mod tenant;
 

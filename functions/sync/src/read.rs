@@ -4,7 +4,7 @@
 use crate::{
     SyncError,
     diff::{self, Held},
-    tenant::Run,
+    run::Run,
 };
 use jiff::{SignedDuration, Timestamp};
 use muster_domain::{
@@ -12,9 +12,7 @@ use muster_domain::{
     fault::Fault,
     page::Page,
     plan::From,
-    removal::{self, Decision},
-    state::{Checkpoint, Completeness, HeldRemoval, Phase},
-    verdict::Licence,
+    state::{Checkpoint, Completeness, Phase},
 };
 use muster_platform::{
     now,
@@ -35,25 +33,27 @@ pub(crate) struct End {
 }
 
 /// One enumeration under way.
-struct Reading<'a> {
-    run: &'a Run<'a>,
-    dataset: &'static Dataset,
-    state: DatasetState,
-    held: Held,
+#[derive(Debug)]
+pub(crate) struct Reading<'a> {
+    pub run: &'a Run<'a>,
+    pub dataset: &'static Dataset,
+    pub state: DatasetState,
+    pub held: Held,
     /// Whether changes are recorded: from the second whole enumeration on.
-    history: bool,
+    pub history: bool,
     /// Whether every object since the first page has been seen by this very enumeration.
     from_start: bool,
-    units: Units,
+    pub units: Units,
     began: Timestamp,
     saved_at: Timestamp,
-    read: u64,
+    pub read: u64,
     unkeyed: u64,
     links: HashSet<String>,
 }
 
 /// Why an enumeration ended before its end.
-enum Stop {
+#[derive(Debug)]
+pub(crate) enum Stop {
     Fault(Fault),
     Deadline,
     Error(SyncError),
@@ -286,7 +286,7 @@ impl<'a> Reading<'a> {
         Ok(batch)
     }
 
-    async fn write(&mut self, batch: Batch) -> Result<(), Stop> {
+    pub(crate) async fn write(&mut self, batch: Batch) -> Result<(), Stop> {
         self.units += self
             .run
             .services
@@ -356,125 +356,6 @@ impl<'a> Reading<'a> {
         Ok(())
     }
 
-    /// Removes what a complete enumeration did not show, or asks when that is too much to believe.
-    async fn remove_unseen(&mut self) -> Result<(), Stop> {
-        self.state.held_removal = None;
-        if !self.dataset.enumeration.proves_absence() {
-            return Ok(());
-        }
-        let unseen = self.held.unseen();
-        let held = self.held.len().unwrap_or(0);
-        let missing = unseen.len() as u64;
-        if removal::decide(held, missing, self.read, self.state.removal_allowed) == Decision::Ask {
-            self.state.held_removal = Some(HeldRemoval {
-                records: missing,
-                of: held,
-                since: now(),
-            });
-            return Ok(());
-        }
-        self.state.removal_allowed = false;
-        for keys in unseen.chunks(500) {
-            let texts = if self.history {
-                let (texts, units) = self
-                    .run
-                    .services
-                    .store
-                    .texts(self.run.tenant, self.dataset, keys)
-                    .await?;
-                self.units += units;
-                texts
-            } else {
-                Default::default()
-            };
-            let mut batch = Batch::default();
-            for key in keys {
-                let before = texts.get(key).map(String::as_str);
-                diff::remove(
-                    self.dataset,
-                    &mut batch,
-                    key.clone(),
-                    before,
-                    self.history,
-                    self.run.began,
-                    &mut self.state.run,
-                );
-            }
-            self.state.run.changes += batch.changes.len() as u64;
-            self.write(batch).await?;
-        }
-        self.state.records = held - missing;
-        Ok(())
-    }
-
-    /// An enumeration that did not reach its end: what is held stays, and the state says why.
-    async fn fell_short(&mut self, fault: &Fault) -> Result<(), StoreError> {
-        let permissions = || {
-            self.dataset
-                .permissions()
-                .map(muster_domain::Permission::value)
-                .collect::<Vec<_>>()
-                .join(", ")
-        };
-        let trouble = match fault {
-            Fault::Refused { code, .. } if code == CONCEALED => {
-                self.state.verdict = Verdict::Concealed;
-                self.state.phase = Phase::Blocked;
-                return Ok(());
-            }
-            Fault::NotLicensed(licence) if !self.holds(*licence).await? => {
-                self.state.verdict = Verdict::NotLicensed { licence: *licence };
-                self.state.phase = Phase::Blocked;
-                return Ok(());
-            }
-            Fault::NotInCloud => {
-                self.state.verdict = Verdict::UnavailableInCloud;
-                self.state.phase = Phase::Blocked;
-                return Ok(());
-            }
-            Fault::NotLicensed(licence) => format!("Microsoft says that the tenant has no {} licence, though it holds one. This passes; Muster tries again at the next sync.", licence.name()),
-            Fault::Forbidden => format!("Microsoft refuses, though the app holds {}. After a new consent this passes within minutes; if it stays, grant admin consent again.", permissions()),
-            Fault::Throttled(_) => "Microsoft asks to wait longer than this run lasts. Muster comes back at the time it named.".to_owned(),
-            Fault::Passing(why) => format!("Microsoft Graph did not answer properly ({why}). Muster tries again at the next sync; nothing was removed."),
-            Fault::TokenRefused => "Microsoft does not accept its own access token. Muster tries again at the next sync.".to_owned(),
-            Fault::StateLost => "Microsoft lost the place in the list twice in a row. Muster tries again at the next sync; nothing was removed.".to_owned(),
-            Fault::Refused { status, code } => format!("Microsoft Graph gave an answer that Muster does not act on: {code} ({status}). What was read before is kept."),
-        };
-        self.state.phase = Phase::Incomplete;
-        self.state.trouble = Some(trouble);
-        Ok(())
-    }
-
-    /// Whether the tenant holds a licence, as far as its subscribed SKUs are known.
-    async fn holds(&self, licence: Licence) -> Result<bool, StoreError> {
-        let skus = &muster_domain::datasets::subscribed_skus::SUBSCRIBED_SKUS;
-        let (records, _) = self
-            .run
-            .services
-            .store
-            .records_after(self.run.tenant, skus, None)
-            .await?;
-        let plans = records
-            .iter()
-            .filter(|sku| sku.get(skus, "capability_status") == "Enabled");
-        let mut ids = plans.flat_map(|sku| {
-            sku.get(skus, "service_plans")
-                .as_array()
-                .into_iter()
-                .flatten()
-        });
-        Ok(ids.any(|plan| {
-            let id = plan
-                .get("servicePlanId")
-                .and_then(|id| id.as_str())
-                .unwrap_or_default();
-            licence
-                .service_plans()
-                .iter()
-                .any(|known| known.eq_ignore_ascii_case(id))
-        }))
-    }
-
     async fn save(&mut self) -> Result<(), StoreError> {
         self.saved_at = now();
         let run = &mut self.state.run;
@@ -498,4 +379,4 @@ impl<'a> Reading<'a> {
 }
 
 /// The code under which concealed names are passed from the page to the state.
-const CONCEALED: &str = "concealed";
+pub(crate) const CONCEALED: &str = "concealed";

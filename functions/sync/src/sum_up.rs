@@ -1,7 +1,7 @@
 //! The last step: the day's summary, the glance for the list of clients, the credential's true
 //! expiry, and the counters.
 
-use crate::{SyncError, read::End, tenant::Run};
+use crate::{SyncError, read::End, run::Run};
 use muster_domain::{
     Dataset, DatasetState, Integration, Record, datasets,
     expiry::Credential,

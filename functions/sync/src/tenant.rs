@@ -4,10 +4,11 @@ use crate::{
     Context,
     fetch::Graph,
     load::{self, Loaded},
-    read, sum_up,
+    read,
+    run::{Clock, Run},
+    sum_up,
 };
 use futures::{StreamExt, stream::FuturesUnordered};
-use jiff::Timestamp;
 use muster_domain::{
     Dataset, DatasetState, TenantId,
     plan::{self, Action, Plan},
@@ -21,7 +22,6 @@ use muster_platform::{
     vault::VaultError,
 };
 use std::time::{Duration, SystemTime};
-use tokio::sync::watch;
 
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,49 +59,6 @@ pub enum SyncError {
     Schedule(#[from] ScheduleError),
 }
 
-/// What every dataset of one run shares.
-#[derive(Debug)]
-pub(crate) struct Run<'a> {
-    pub services: &'a Services,
-    pub tenant: TenantId,
-    pub lease: Lease,
-    pub graph: Graph<'a>,
-    /// When this sync began; the time of every change it sees.
-    pub began: Timestamp,
-    pub clock: Clock,
-}
-
-/// When to stop.
-#[derive(Debug, Clone)]
-pub(crate) struct Clock {
-    deadline: Option<SystemTime>,
-    stopping: watch::Receiver<bool>,
-}
-
-/// Kept in hand before the deadline, to write what was read and the checkpoint.
-const RESERVE: Duration = Duration::from_secs(20);
-/// The longest a request is waited for where there is no deadline.
-const PATIENCE: Duration = Duration::from_secs(300);
-
-impl Clock {
-    /// How long there is left to wait for something.
-    pub fn left(&self) -> Duration {
-        let left = |deadline: SystemTime| {
-            deadline
-                .duration_since(SystemTime::now())
-                .unwrap_or_default()
-        };
-        self.deadline.map_or(PATIENCE, |deadline| {
-            left(deadline).saturating_sub(RESERVE).min(PATIENCE)
-        })
-    }
-
-    /// Whether to stop after the page in hand.
-    pub fn over(&self) -> bool {
-        *self.stopping.borrow() || self.left().is_zero()
-    }
-}
-
 /// Datasets read at the same time.
 const AT_ONCE: usize = 6;
 /// How often the lease is renewed: a quarter of its life.
@@ -127,10 +84,7 @@ pub async fn sync_tenant(
         .acquire_lease(tenant, &context.owner, now())
         .await?
         .ok_or(SyncError::Busy)?;
-    let clock = Clock {
-        deadline,
-        stopping: context.stopping.clone(),
-    };
+    let clock = Clock::new(deadline, context.stopping.clone());
     let ended = tokio::select! {
         ended = run(services, lease.clone(), clock) => ended,
         lost = keep(services, &lease) => Err(lost),
@@ -256,7 +210,7 @@ async fn come_back(run: &Run<'_>, ends: &[read::End]) -> Result<Outcome, SyncErr
     }
     if ends.iter().any(|end| end.cut_off) {
         // A process that is stopping finds the rest due when it starts again.
-        if !*run.clock.stopping.borrow() {
+        if !run.clock.stopping() {
             run.services
                 .queue
                 .send(SyncMessage {

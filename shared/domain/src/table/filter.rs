@@ -1,0 +1,124 @@
+//! `column operator value`, joined by ` and `.
+
+use super::{
+    BadQuery,
+    cell::{display, plain},
+    column,
+};
+use crate::{Dataset, Record, sku};
+use serde_json::Value;
+use std::cmp::Ordering;
+
+#[derive(Debug, Clone)]
+pub(super) struct Filter {
+    column: usize,
+    operator: Operator,
+    value: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Operator {
+    Eq,
+    Ne,
+    Gt,
+    Ge,
+    Lt,
+    Le,
+    Contains,
+    Starts,
+    Absent,
+    Present,
+}
+
+/// Reads a filter.
+pub(super) fn filters(dataset: &'static Dataset, text: &str) -> Result<Vec<Filter>, BadQuery> {
+    text.split(" and ")
+        .map(|part| {
+            let part = part.trim();
+            let (name, rest) = part.split_once(' ').ok_or(BadQuery::Filter)?;
+            let rest = rest.trim();
+            let column = column(dataset, name)?;
+            let plain = |operator| {
+                Ok(Filter {
+                    column,
+                    operator,
+                    value: String::new(),
+                })
+            };
+            if rest == "is absent" {
+                return plain(Operator::Absent);
+            }
+            if rest == "is present" {
+                return plain(Operator::Present);
+            }
+            let (operator, value) = rest.split_once(' ').ok_or(BadQuery::Filter)?;
+            let operator = match operator {
+                "eq" => Operator::Eq,
+                "ne" => Operator::Ne,
+                "gt" => Operator::Gt,
+                "ge" => Operator::Ge,
+                "lt" => Operator::Lt,
+                "le" => Operator::Le,
+                "contains" => Operator::Contains,
+                "starts" => Operator::Starts,
+                _ => return Err(BadQuery::Filter),
+            };
+            let value = value.trim();
+            let quoted = value.strip_prefix('\'').and_then(|v| v.strip_suffix('\''));
+            let value = quoted.unwrap_or(value).to_lowercase();
+            if value.is_empty() && quoted.is_none() {
+                return Err(BadQuery::Filter);
+            }
+            Ok(Filter {
+                column,
+                operator,
+                value,
+            })
+        })
+        .collect()
+}
+
+impl Filter {
+    pub(super) fn matches(&self, dataset: &Dataset, record: &Record) -> bool {
+        let value = record.values.get(self.column).unwrap_or(&Value::Null);
+        match self.operator {
+            Operator::Absent => return value.is_null(),
+            Operator::Present => return !value.is_null(),
+            Operator::Ne if value.is_null() => return true,
+            _ if value.is_null() => return false,
+            _ => {}
+        }
+        let Some(column) = dataset.columns.get(self.column) else {
+            return false;
+        };
+        // A list matches by any of what it holds, by id and by name.
+        if let Value::Array(items) = value
+            && matches!(self.operator, Operator::Eq | Operator::Ne)
+        {
+            let any = items.iter().any(|item| {
+                let id = plain(item).to_lowercase();
+                id == self.value || sku::display(&id).to_lowercase() == self.value
+            });
+            return any == (self.operator == Operator::Eq);
+        }
+        let text = || display(column, value).to_lowercase();
+        let order = || match (value.as_f64(), self.value.parse::<f64>()) {
+            (Some(a), Ok(b)) => a.total_cmp(&b),
+            _ => plain(value)
+                .to_lowercase()
+                .as_str()
+                .cmp(self.value.as_str()),
+        };
+        match self.operator {
+            Operator::Eq => order() == Ordering::Equal || text() == self.value,
+            Operator::Ne => order() != Ordering::Equal && text() != self.value,
+            Operator::Gt => order() == Ordering::Greater,
+            Operator::Ge => order() != Ordering::Less,
+            Operator::Lt => order() == Ordering::Less,
+            Operator::Le => order() != Ordering::Greater,
+            Operator::Contains => text().contains(&self.value),
+            Operator::Starts => text().starts_with(&self.value),
+            Operator::Absent | Operator::Present => false,
+        }
+    }
+}
