@@ -13,17 +13,9 @@ use tokio::{
     process::{Child, ChildStdout, Command},
 };
 
-/// The packages with a binary that users or Lambda run.
-const PACKAGES: [&str; 5] = [
-    "muster",
-    "muster-portal",
-    "muster-oauth-callback",
-    "muster-sync",
-    "muster-secret-expiry",
-];
-
-/// The built binary of a package of this workspace. All are built by one call of cargo: built one
-/// by one, each would have its dependencies compiled anew with features of its own.
+/// The built binary of a package of this workspace. All are built by one call of cargo over the
+/// whole workspace, as the tests are: built one by one, each would have its dependencies compiled
+/// anew with features of its own.
 ///
 /// # Errors
 /// When it cannot be built.
@@ -41,10 +33,10 @@ fn build() -> anyhow::Result<HashMap<String, PathBuf>> {
     let output = std::process::Command::new(env!("CARGO"))
         .args([
             "build",
+            "--workspace",
             "--bins",
             "--message-format=json-render-diagnostics",
         ])
-        .args(PACKAGES.map(|package| format!("--package={package}")))
         .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")))
         .output()?;
     if !output.status.success() {
