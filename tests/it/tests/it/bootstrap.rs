@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use std::{
     collections::VecDeque,
     process::Stdio,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, SystemTime},
 };
 use tokio::{
@@ -63,13 +63,15 @@ struct Runtime {
     sent: mpsc::UnboundedSender<Sent>,
 }
 
+impl Runtime {
+    fn waiting(&self) -> MutexGuard<'_, VecDeque<(String, Value)>> {
+        self.events.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 async fn next(State(runtime): State<Runtime>) -> Response {
     loop {
-        let event = {
-            let mut events = runtime.events.lock();
-            let events = events.as_mut().map_err(|_| StatusCode::IM_A_TEAPOT);
-            events.ok().and_then(|events| events.pop_front())
-        };
+        let event = runtime.waiting().pop_front();
         if let Some((id, event)) = event {
             let deadline = SystemTime::now() + Duration::from_secs(30);
             let deadline = deadline.duration_since(SystemTime::UNIX_EPOCH);
@@ -104,7 +106,7 @@ async fn take(
 /// A function that runs.
 struct Function {
     child: Child,
-    events: Arc<Mutex<VecDeque<(String, Value)>>>,
+    runtime: Runtime,
     sent: mpsc::UnboundedReceiver<Sent>,
     invoked: u32,
 }
@@ -137,15 +139,14 @@ impl Function {
         Store::embedded(store).ensure_tables().await?;
 
         let (sender, sent) = mpsc::unbounded_channel();
-        let events = Arc::<Mutex<VecDeque<(String, Value)>>>::default();
         let runtime = Runtime {
-            events: Arc::clone(&events),
+            events: Arc::default(),
             sent: sender,
         };
         let router = Router::new()
             .route("/2018-06-01/runtime/invocation/next", get(next))
             .route("/2018-06-01/runtime/{*path}", post(take))
-            .with_state(runtime);
+            .with_state(runtime.clone());
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
         tokio::spawn(async move { axum::serve(listener, router).await });
@@ -156,7 +157,7 @@ impl Function {
             .spawn()?;
         Ok(Self {
             child,
-            events,
+            runtime,
             sent,
             invoked: 0,
         })
@@ -166,10 +167,7 @@ impl Function {
     async fn invoke(&mut self, event: Value) -> Result<Value> {
         self.invoked += 1;
         let id = format!("request-{}", self.invoked);
-        self.events
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push_back((id.clone(), event));
+        self.runtime.waiting().push_back((id.clone(), event));
         let sent = tokio::time::timeout(Duration::from_secs(20), self.sent.recv()).await;
         let sent = sent.context("an answer in time")?.context("an answer")?;
         if sent.path != format!("invocation/{id}/response") {
