@@ -188,7 +188,7 @@ impl World {
     /// Waits until a sync has ended after `before`, and gives the integration.
     ///
     /// # Errors
-    /// When none ends in half a minute.
+    /// When none ends in a minute.
     pub async fn finished(&self, tenant: Uuid, before: Option<String>) -> anyhow::Result<Value> {
         self.until(tenant, |integration| {
             let sync = &integration["sync"];
@@ -201,14 +201,14 @@ impl World {
     /// Waits until the integration is as wished.
     ///
     /// # Errors
-    /// When it is not in half a minute.
+    /// When it is not in a minute.
     pub async fn until(
         &self,
         tenant: Uuid,
         wished: impl Fn(&Value) -> bool,
     ) -> anyhow::Result<Value> {
         let mut last = Value::Null;
-        for _ in 0..600 {
+        for _ in 0..1200 {
             last = self.integration(tenant).await?;
             if wished(&last) {
                 return Ok(last);

@@ -198,7 +198,7 @@ fn dataset_row(view: &IntegrationView, dataset: &DatasetView, now: Timestamp) ->
                         None => progress aria-label="Reading" {},
                     }
                     " " span.small { (count(run.read)) " read" }
-                } @else if dataset.last_attempt_at.is_some() {
+                } @else if dataset.last_attempt_at.is_some() && dataset.verdict.allows() {
                     span.muted.small {
                         (count(run.read)) " read, " (count(run.written)) " written"
                         @if run.removed > 0 { ", " (count(run.removed)) " removed" }
