@@ -1,6 +1,6 @@
 //! An enumeration that fell short: the state says why, in words for a person.
 
-use crate::read::{CONCEALED, Reading};
+use crate::read::Reading;
 use muster_domain::{Verdict, fault::Fault, state::Phase, verdict::Licence};
 use muster_platform::store::StoreError;
 
@@ -15,11 +15,6 @@ impl Reading<'_> {
                 .join(", ")
         };
         let trouble = match fault {
-            Fault::Refused { code, .. } if code == CONCEALED => {
-                self.state.verdict = Verdict::Concealed;
-                self.state.phase = Phase::Blocked;
-                return Ok(());
-            }
             Fault::NotLicensed(licence) if !self.holds(*licence).await? => {
                 self.state.verdict = Verdict::NotLicensed { licence: *licence };
                 self.state.phase = Phase::Blocked;

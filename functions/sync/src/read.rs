@@ -55,6 +55,8 @@ pub(crate) struct Reading<'a> {
 #[derive(Debug)]
 pub(crate) enum Stop {
     Fault(Fault),
+    /// The rows name nobody.
+    Concealed,
     Deadline,
     Error(SyncError),
 }
@@ -94,6 +96,10 @@ pub(crate) async fn read(
             reading.state.phase = Phase::Incomplete;
             reading.state.trouble =
                 Some("The time of this run was up. Reading goes on by itself.".to_owned());
+        }
+        Err(Stop::Concealed) => {
+            reading.state.verdict = Verdict::Concealed;
+            reading.state.phase = Phase::Blocked;
         }
         Err(Stop::Fault(fault)) => {
             if let Fault::Throttled(Some(wait)) = fault {
@@ -247,10 +253,7 @@ impl<'a> Reading<'a> {
     /// Compares a page with what is held, and says what to write.
     async fn take(&mut self, page: Page) -> Result<Batch, Stop> {
         if page.concealed > 0 {
-            return Err(Stop::Fault(Fault::Refused {
-                status: 200,
-                code: CONCEALED.to_owned(),
-            }));
+            return Err(Stop::Concealed);
         }
         self.unkeyed += page.unkeyed;
         self.read += page.entries.len() as u64;
@@ -377,6 +380,3 @@ impl<'a> Reading<'a> {
             .await
     }
 }
-
-/// The code under which concealed names are passed from the page to the state.
-pub(crate) const CONCEALED: &str = "concealed";
