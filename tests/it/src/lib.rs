@@ -11,6 +11,6 @@ mod world;
 pub use browser::Browser;
 pub use caller::{Answer, Caller};
 pub use program::{Program, binary};
-pub use served::{Served, muster, on, serve_arguments};
+pub use served::{Served, muster, on, ran, serve_arguments};
 pub use stored::{items, truth};
 pub use world::{World, dataset, form, tenant};

@@ -12,7 +12,7 @@ use std::{
     collections::BTreeMap,
     fs::{self, OpenOptions},
     path::{Path, PathBuf},
-    process::{ExitStatus, Stdio},
+    process::{ExitStatus, Output, Stdio},
     time::Duration,
 };
 use tokio::process::{Child, Command};
@@ -38,6 +38,15 @@ pub fn on(command: &mut Command, folder: &Path) {
         .env_remove("MUSTER_LOG")
         .stdin(Stdio::null())
         .kill_on_drop(true);
+}
+
+/// Runs a command to its end, and gives what it wrote.
+///
+/// # Errors
+/// When it does not end in two minutes; it is killed then.
+pub async fn ran(command: &mut Command) -> anyhow::Result<Output> {
+    let ended = tokio::time::timeout(Duration::from_secs(120), command.output());
+    Ok(ended.await.context("it does not end")??)
 }
 
 /// The arguments of `muster serve` on any port, against a simulated Microsoft.

@@ -54,8 +54,6 @@ async fn every_malformed_field_is_named_and_nothing_is_stored() -> Result<()> {
     let fabrikam = tenant("Fabrikam", 3);
     let world = World::new(vec![fabrikam.clone()]).await?;
     let caller = Caller::of(&world)?;
-    let long_name = "n".repeat(121);
-    let long_secret = "s".repeat(257);
     let own = fabrikam.id.to_string();
     let cases: Vec<(&str, Vec<Value>)> = vec![
         (
@@ -64,7 +62,7 @@ async fn every_malformed_field_is_named_and_nothing_is_stored() -> Result<()> {
                 json!(""),
                 json!("  "),
                 json!(null),
-                json!(long_name),
+                json!("n".repeat(121)),
                 json!("a\nb"),
                 json!("a\u{0}b"),
                 json!(5),
@@ -104,7 +102,7 @@ async fn every_malformed_field_is_named_and_nothing_is_stored() -> Result<()> {
                 json!(""),
                 json!(null),
                 json!("short"),
-                json!(long_secret),
+                json!("s".repeat(257)),
                 json!("a secret with spaces in it"),
                 json!("a~secret~with~an~ümlaut"),
                 json!(7),

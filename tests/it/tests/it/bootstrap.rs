@@ -9,7 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use muster_it::binary;
+use muster_it::{binary, ran};
 use muster_platform::Store;
 use serde_json::{Value, json};
 use std::{
@@ -276,14 +276,14 @@ async fn the_expiry_function_warns_of_nothing_where_there_is_nothing() -> Result
 async fn a_function_without_a_setting_names_it_and_ends() -> Result<()> {
     for package in FUNCTIONS {
         for (name, _) in SETTINGS.iter().filter(|(name, _)| *name != "LOGIN_URL") {
-            let ran = command(package, Some(name))?.output().await?;
+            let ran = ran(&mut command(package, Some(name))?).await?;
             let said = String::from_utf8_lossy(&ran.stderr).into_owned();
             assert!(!ran.status.success(), "{package} without {name}");
             assert!(said.contains(name), "{package} without {name}: {said}");
             assert!(!said.contains("panicked"), "{package}: {said}");
         }
         for (name, wrong) in [("SESSION_KEY", "c2hvcnQ="), ("PUBLIC_URL", "muster")] {
-            let ran = command(package, None)?.env(name, wrong).output().await?;
+            let ran = ran(command(package, None)?.env(name, wrong)).await?;
             let said = String::from_utf8_lossy(&ran.stderr).into_owned();
             assert!(!ran.status.success(), "{package} with a wrong {name}");
             assert!(said.contains(name), "{package} with a wrong {name}: {said}");

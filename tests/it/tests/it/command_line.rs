@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use muster_domain::datasets;
-use muster_it::{Served, World, muster, tenant, truth};
+use muster_it::{Served, World, muster, ran, tenant, truth};
 use serde_json::Value;
 use std::path::Path;
 use tempfile::TempDir;
@@ -17,7 +17,7 @@ struct Ran {
 
 async fn run(folder: &Path, words: &[&str]) -> Result<Ran> {
     let mut command = muster(folder)?;
-    let output = command.args(words).output().await?;
+    let output = ran(command.args(words)).await?;
     Ok(Ran {
         code: output.status.code().context("no signal")?,
         out: String::from_utf8(output.stdout)?,

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use microsoft_simulator::{Options, Simulator, TenantOptions};
-use muster_it::{Served, World, dataset, muster, serve_arguments, tenant, truth};
+use muster_it::{Served, World, dataset, muster, ran, serve_arguments, tenant, truth};
 use std::{
     collections::BTreeMap,
     fs,
@@ -43,7 +43,7 @@ async fn a_second_muster_on_the_same_directory_says_who_has_it() -> Result<()> {
     let mut served = Served::start(folder.path(), &simulator).await?;
     served.connect(&fabrikam).await?;
     let mut second = muster(folder.path())?;
-    let ran = second.args(serve_arguments(&simulator)).output().await?;
+    let ran = ran(second.args(serve_arguments(&simulator))).await?;
     assert_eq!(ran.status.code(), Some(1));
     let said = String::from_utf8(ran.stderr)?;
     let data = folder.path().join("data").display().to_string();
@@ -87,7 +87,7 @@ async fn a_bad_vault_or_key_is_said_and_changes_no_byte() -> Result<()> {
             if let Some(key) = variable {
                 command.env("MUSTER_VAULT_KEY", key);
             }
-            let ran = command.args(words).output().await?;
+            let ran = ran(command.args(words)).await?;
             let err = String::from_utf8(ran.stderr)?;
             assert_eq!(ran.status.code(), Some(1), "{err}");
             for part in said {
@@ -122,7 +122,7 @@ async fn a_bad_vault_or_key_is_said_and_changes_no_byte() -> Result<()> {
     // The right key by the environment opens it; put back in its file, it does as well.
     let mut command = muster(world.folder())?;
     command.env("MUSTER_VAULT_KEY", String::from_utf8(right.clone())?);
-    let ran = command.arg("integrations").output().await?;
+    let ran = ran(command.arg("integrations")).await?;
     assert!(ran.status.success(), "{ran:?}");
     fs::write(&key, &right)?;
     world.start().await?;

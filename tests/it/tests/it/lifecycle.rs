@@ -127,6 +127,7 @@ async fn a_wrong_new_secret_leaves_the_old_one_at_work() -> Result<()> {
     let before = world.integration(fabrikam.id).await?;
     let caller = Caller::of(&world)?;
     let credential = format!("{}/credential", path(&fabrikam));
+    let old = fabrikam.client_secret.as_str();
     for wrong in [
         json!("wrong~secret~that~has~the~right~shape~00"),
         json!("11111111-2222-4333-8444-555555555555"),
@@ -138,11 +139,16 @@ async fn a_wrong_new_secret_leaves_the_old_one_at_work() -> Result<()> {
         let answer = caller.json(Method::PUT, &credential, &body).await?;
         assert_eq!(answer.status.as_u16(), 422, "{wrong}: {}", answer.text);
         assert_eq!(answer.json["errors"][0]["field"], "client_secret");
+        let kept = secret_in_vault(&world, &fabrikam).await?;
+        assert_eq!(kept.as_deref(), Some(old), "{wrong}");
     }
     world
         .simulator
         .add_fault("oauth2/v2.0/token#1x99=503".parse()?);
-    let body = json!({"client_secret": fabrikam.client_secret});
+    let other = "oTh8Q~another-secret.0123456789-abcdefgh";
+    let half_a_year = Duration::from_secs(180 * 24 * 60 * 60);
+    world.tenant(&fabrikam).add_secret(other, half_a_year);
+    let body = json!({"client_secret": other});
     let answer = caller.json(Method::PUT, &credential, &body).await?;
     assert_eq!(answer.status.as_u16(), 502, "{}", answer.text);
     world.simulator.clear_faults();
