@@ -6,6 +6,7 @@ use anyhow::Context;
 use muster_platform::{
     Services, Store,
     alert::Alerts,
+    metrics::Metrics,
     microsoft::Microsoft,
     now,
     queue::{LocalQueue, Queue, SyncMessage},
@@ -86,6 +87,7 @@ impl Stack {
             vault: Vault::File(vault),
             queue: Queue::Local(queue.clone()),
             schedule: Schedule::Local(schedule.clone()),
+            metrics: Metrics::Off,
             alerts: Alerts::Log,
             microsoft: Microsoft::new(options.login_url, options.graph_url)?,
             public_url,

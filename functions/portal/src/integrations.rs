@@ -106,7 +106,11 @@ pub async fn listed(
 ) -> Result<Vec<ListedView>, Problem> {
     let now = muster_platform::now();
     let views = stream::iter(integrations).map(|integration| async move {
-        let states = context.services.store.states(integration.tenant_id).await?;
+        let states = context
+            .services
+            .store
+            .listed_states(integration.tenant_id)
+            .await?;
         Ok::<_, StoreError>(ListedView::new(&integration, &states, now))
     });
     Ok(views.buffered(TENANTS_AT_ONCE).try_collect().await?)
@@ -225,8 +229,8 @@ pub async fn change(context: &Context, tenant: TenantId, patch: Patch) -> Result
         .ok_or_else(Problem::unknown_tenant)?;
     let schedule = &context.services.schedule;
     if after.paused {
-        if !before.paused {
-            schedule.remove(tenant).await?;
+        if !before.paused || before.cadence_minutes != after.cadence_minutes {
+            schedule.pause(tenant, after.cadence_minutes).await?;
         }
     } else if before.paused || before.cadence_minutes != after.cadence_minutes {
         schedule.every(tenant, after.cadence_minutes).await?;

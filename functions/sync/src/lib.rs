@@ -13,9 +13,11 @@ mod tenant;
 
 pub use tenant::{Outcome, SyncError, sync_tenant};
 
-use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent};
+use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
+use jiff::Timestamp;
+use muster_domain::TenantId;
 use muster_platform::{Services, queue::SyncMessage};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 use tokio::sync::watch;
 
 /// What the handler needs, built once per cold start.
@@ -68,31 +70,80 @@ pub async fn handle(
     event: SqsEvent,
     deadline: Option<SystemTime>,
 ) -> SqsBatchResponse {
-    let mut failed = Vec::new();
-    for message in event.records {
-        let id = message.message_id.unwrap_or_default();
-        let body = message.body.unwrap_or_default();
-        let ended = match serde_json::from_str::<SyncMessage>(&body) {
-            Ok(message) => sync_tenant(context, message.tenant_id, deadline)
-                .await
-                .map(|_| ())
-                .map_err(|e| (Some(message.tenant_id), e.to_string())),
-            // It comes again until the queue gives it to the dead letters, where a person sees it.
-            Err(error) => Err((None, format!("a sync message that cannot be read: {error}"))),
-        };
-        if let Err((tenant, error)) = ended {
-            tracing::error!(
-                tenant.id = tenant.map(tracing::field::display),
-                message_id = id,
-                error,
-                "the sync did not run"
-            );
-            let mut failure = BatchItemFailure::default();
-            failure.item_identifier = id;
-            failed.push(failure);
-        }
-    }
     let mut response = SqsBatchResponse::default();
-    response.batch_item_failures = failed;
+    for message in event.records {
+        let Err(failed) = handle_message(context, &message, deadline).await else {
+            continue;
+        };
+        tracing::error!(
+            tenant.id = failed.tenant.map(tracing::field::display),
+            message_id = message.message_id,
+            tries = tries(&message),
+            error = failed.why,
+            "the sync did not run"
+        );
+        context
+            .services
+            .metrics
+            .sync_failed(failed.tenant, muster_platform::now());
+        come_again(context, &message).await;
+        let mut failure = BatchItemFailure::default();
+        failure.item_identifier = message.message_id.unwrap_or_default();
+        response.batch_item_failures.push(failure);
+    }
     response
+}
+
+/// A message that comes again.
+struct Failed {
+    tenant: Option<TenantId>,
+    why: String,
+}
+
+async fn handle_message(
+    context: &Context,
+    message: &SqsMessage,
+    deadline: Option<SystemTime>,
+) -> Result<(), Failed> {
+    let body = message.body.as_deref().unwrap_or_default();
+    // What cannot be read comes again until the queue gives it to the dead letters, where a person
+    // sees it.
+    let asked: SyncMessage = serde_json::from_str(body).map_err(|error| Failed {
+        tenant: None,
+        why: format!("a sync message that cannot be read: {error}"),
+    })?;
+    let tenant = asked.tenant_id;
+    sync_tenant(context, tenant, sent_at(message), deadline)
+        .await
+        .map(|_| ())
+        .map_err(|error| Failed {
+            tenant: Some(tenant),
+            why: error.to_string(),
+        })
+}
+
+/// Without this it would come after the queue's whole visibility timeout, which is as long as the
+/// longest sync.
+async fn come_again(context: &Context, message: &SqsMessage) {
+    let Some(receipt) = &message.receipt_handle else {
+        return;
+    };
+    let delay = Duration::from_secs(15) * 2u32.pow(tries(message).clamp(1, 6));
+    if let Err(error) = context.services.queue.retry_in(receipt, delay).await {
+        tracing::warn!(message_id = message.message_id, %error, "the message comes again only after its visibility timeout");
+    }
+}
+
+/// How often the message was received, this time included.
+fn tries(message: &SqsMessage) -> u32 {
+    attribute(message, "ApproximateReceiveCount").unwrap_or(1)
+}
+
+/// When the message was sent.
+fn sent_at(message: &SqsMessage) -> Option<Timestamp> {
+    Timestamp::from_millisecond(attribute(message, "SentTimestamp")?).ok()
+}
+
+fn attribute<T: std::str::FromStr>(message: &SqsMessage, name: &str) -> Option<T> {
+    message.attributes.get(name)?.parse().ok()
 }

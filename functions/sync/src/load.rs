@@ -8,7 +8,7 @@ use muster_platform::{
     Services,
     microsoft::{SignInFailure, Token},
 };
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
 /// What a run begins with.
 #[derive(Debug)]
@@ -37,10 +37,7 @@ pub(crate) async fn load(
         refuse(services, tenant, "The vault holds no client secret for this tenant. Paste a new one under Replace secret.", now).await?;
         return Ok(None);
     };
-    let minted = services
-        .microsoft
-        .mint(integration.cloud, tenant, integration.client_id, &secret)
-        .await;
+    let (minted, secret) = mint(services, &integration, secret).await?;
     let token = match minted {
         Ok(token) => token,
         Err(SignInFailure::Unreachable(why)) => return Err(SyncError::SignIn(why)),
@@ -92,6 +89,32 @@ pub(crate) async fn load(
         token,
         secret,
     }))
+}
+
+/// A token by the secret this environment remembers; where it is refused and the vault has another
+/// by now, by that one.
+async fn mint(
+    services: &Services,
+    integration: &Integration,
+    secret: SecretString,
+) -> Result<(Result<Token, SignInFailure>, SecretString), SyncError> {
+    let tenant = integration.tenant_id;
+    let by = async |secret: &SecretString| {
+        services
+            .microsoft
+            .mint(integration.cloud, tenant, integration.client_id, secret)
+            .await
+    };
+    let minted = by(&secret).await;
+    if !matches!(minted, Err(SignInFailure::Refused(_))) {
+        return Ok((minted, secret));
+    }
+    match services.vault.get_anew(tenant).await? {
+        Some(other) if other.expose_secret() != secret.expose_secret() => {
+            Ok((by(&other).await, other))
+        }
+        _ => Ok((minted, secret)),
+    }
 }
 
 async fn refuse(

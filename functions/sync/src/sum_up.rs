@@ -8,7 +8,7 @@ use muster_domain::{
     state::Counters,
     summary::{Counter, Counts, Summary},
 };
-use muster_platform::{now, store::StoreError};
+use muster_platform::{metrics::SyncFigures, now, store::StoreError};
 
 pub(crate) async fn sum_up(
     run: &Run<'_>,
@@ -52,6 +52,14 @@ pub(crate) async fn sum_up(
             }
         })
         .await?;
+    let figures = SyncFigures {
+        counters: sum,
+        age: integration
+            .sync
+            .finished_at
+            .map(|before| now.duration_since(before)),
+    };
+    run.services.metrics.sync_ended(run.tenant, &figures, now);
     tracing::info!(
         tenant.id = %run.tenant, read = sum.read, written = sum.written, unchanged = sum.unchanged, removed = sum.removed,
         requests = sum.requests, write_units = sum.write_units, read_units = sum.read_units, cost_cents = sum.cost_cents(),

@@ -9,6 +9,7 @@ use crate::{
     sum_up,
 };
 use futures::{StreamExt, stream::FuturesUnordered};
+use jiff::Timestamp;
 use muster_domain::{
     Dataset, DatasetState, TenantId,
     plan::{self, Action, Plan},
@@ -28,6 +29,8 @@ use std::time::{Duration, SystemTime};
 pub enum Outcome {
     /// There is nothing to sync: the tenant was deleted or is paused.
     Nothing,
+    /// The message is older than the last sync, which did what it asks for.
+    Overtaken,
     /// No token could be had, or it grants nothing yet; the integration says why.
     NoAccess,
     /// Everything that was due has been looked at.
@@ -64,20 +67,25 @@ const AT_ONCE: usize = 6;
 /// How often the lease is renewed: a quarter of its life.
 const RENEW_EVERY: Duration = Duration::from_secs(15);
 
-/// Syncs one tenant.
+/// Syncs one tenant, as a message asks that was sent at `sent_at`, where that is known.
 ///
 /// # Errors
 /// When the run as a whole could not be made; its message should come again.
 pub async fn sync_tenant(
     context: &Context,
     tenant: TenantId,
+    sent_at: Option<Timestamp>,
     deadline: Option<SystemTime>,
 ) -> Result<Outcome, SyncError> {
     let services = &context.services;
     let known = services.store.integration(tenant).await?;
-    if known.is_none_or(|known| known.paused || known.deleting) {
+    let Some(known) = known.filter(|known| !known.paused && !known.deleting) else {
         tracing::info!(tenant.id = %tenant, "nothing to sync: the tenant is paused or gone");
         return Ok(Outcome::Nothing);
+    };
+    if sent_at.is_some_and(|sent_at| known.sync.overtook(sent_at)) {
+        tracing::info!(tenant.id = %tenant, "nothing to sync: the message is older than the last sync");
+        return Ok(Outcome::Overtaken);
     }
     let lease = services
         .store

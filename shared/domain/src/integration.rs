@@ -4,7 +4,7 @@ use crate::{
     ClientId, DatasetState, Permission, TenantId,
     cloud::Cloud,
     expiry::{self, Credential},
-    state::Counters,
+    sync_state::SyncState,
 };
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -65,26 +65,6 @@ pub struct Trouble {
     pub sentence: String,
     /// Since when.
     pub since: Timestamp,
-}
-
-/// Where the tenant's sync stands.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub struct SyncState {
-    /// When a person last asked for one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub requested_at: Option<Timestamp>,
-    /// When the sync under way began; kept over a crash, so that what it repeats has one time.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub started_at: Option<Timestamp>,
-    /// When the last one began.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub last_started_at: Option<Timestamp>,
-    /// When the last one ended.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub finished_at: Option<Timestamp>,
-    /// What the last one did.
-    pub last: Counters,
 }
 
 /// Where an integration stands.

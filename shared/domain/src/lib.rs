@@ -22,6 +22,7 @@ pub mod removal;
 pub mod sku;
 pub mod state;
 pub mod summary;
+pub mod sync_state;
 pub mod table;
 pub mod token;
 pub mod verdict;

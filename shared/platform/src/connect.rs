@@ -121,11 +121,12 @@ pub async fn replace_secret(
         &secret,
     )
     .await?;
-    services
-        .vault
-        .put(tenant, &secret)
+    let vault = &services.vault;
+    vault
+        .stage(tenant, &secret)
         .await
         .map_err(ConnectError::Vault)?;
+    vault.promote(tenant).await.map_err(ConnectError::Vault)?;
     let now = crate::now();
     let credential = muster_domain::expiry::Credential::client_secret(hint(&secret), now);
     let updated = services

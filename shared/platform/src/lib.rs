@@ -7,6 +7,7 @@ pub mod alert;
 pub mod connect;
 pub mod consent;
 pub mod disconnect;
+pub mod metrics;
 pub mod microsoft;
 pub mod queue;
 pub mod schedule;
@@ -14,7 +15,11 @@ pub mod seal;
 pub mod services;
 pub mod session;
 pub mod store;
+pub mod tenant_role;
 pub mod vault;
+
+use aws_sdk_dynamodb::error::SdkError;
+use std::error::Error;
 
 pub use services::Services;
 pub use store::Store;
@@ -22,6 +27,33 @@ pub use store::Store;
 /// The time now. The one place the clock is read; the domain takes it as an argument.
 pub fn now() -> jiff::Timestamp {
     jiff::Timestamp::now()
+}
+
+/// Why AWS gave no answer at all: whoever reads it should know whether it was the network or the
+/// credentials. Nothing of the request is in it.
+pub(crate) fn no_answer<E, R>(error: &SdkError<E, R>) -> String {
+    match error {
+        SdkError::TimeoutError(_) => "no answer in time".to_owned(),
+        SdkError::DispatchFailure(failure) => {
+            let source = failure.as_connector_error().and_then(Error::source);
+            source.map_or_else(
+                || "no connection".to_owned(),
+                |source| format!("no connection: {}", chain(source)),
+            )
+        }
+        _ => "no proper answer".to_owned(),
+    }
+}
+
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(error) = next {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        next = error.source();
+    }
+    text
 }
 
 /// `N` random bytes from the system's generator.

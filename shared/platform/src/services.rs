@@ -3,10 +3,12 @@
 use crate::{
     Store,
     alert::Alerts,
+    metrics::Metrics,
     microsoft::Microsoft,
     queue::{Queue, SqsQueue},
     schedule::{EventBridgeSchedule, Schedule},
     seal::KeyBytes,
+    tenant_role::TenantRole,
     vault::{SecretsManagerVault, Vault},
 };
 use aws_config::BehaviorVersion;
@@ -25,6 +27,8 @@ pub struct Services {
     pub schedule: Schedule,
     /// Words to a person.
     pub alerts: Alerts,
+    /// Figures of what was done.
+    pub metrics: Metrics,
     /// Sign-in and Graph.
     pub microsoft: Microsoft,
     /// The address this installation is reached at, without a slash at its end.
@@ -54,15 +58,20 @@ impl Services {
         let wrong = |name, e: &dyn std::fmt::Display| SettingError::Wrong(name, e.to_string());
         let microsoft = Microsoft::new(url("LOGIN_URL")?, url("GRAPH_URL")?)
             .map_err(|e| wrong("SSL_CERT_FILE", &e))?;
+        let tenants = TenantRole::new(config.clone(), setting("TENANT_ROLE_ARN")?);
         Ok(Self {
-            store: Store::new(
+            store: Store::on_aws(
                 aws_sdk_dynamodb::Client::new(&config),
+                tenants.clone(),
                 setting("INTEGRATIONS_TABLE")?,
                 setting("ASSETS_TABLE")?,
             ),
             vault: Vault::SecretsManager(SecretsManagerVault::new(
-                aws_sdk_secretsmanager::Client::new(&config),
+                tenants,
                 setting("SECRET_PREFIX")?,
+                std::env::var("KMS_KEY_ARN")
+                    .ok()
+                    .filter(|key| !key.is_empty()),
             )),
             queue: Queue::Sqs(SqsQueue::new(
                 aws_sdk_sqs::Client::new(&config),
@@ -74,6 +83,9 @@ impl Services {
                 setting("SYNC_QUEUE_ARN")?,
                 setting("SCHEDULE_ROLE_ARN")?,
             )),
+            metrics: Metrics::Embedded {
+                installation: setting("INSTALLATION")?,
+            },
             alerts: Alerts::Sns {
                 client: aws_sdk_sns::Client::new(&config),
                 topic: setting("ALERT_TOPIC_ARN")?,

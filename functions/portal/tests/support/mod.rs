@@ -21,6 +21,7 @@ use muster_domain::{
 use muster_platform::{
     Services, Store,
     alert::Alerts,
+    metrics::Metrics,
     microsoft::Microsoft,
     queue::{LocalQueue, LocalReceiver, Queue},
     schedule::{LocalSchedule, Schedule},
@@ -102,6 +103,7 @@ impl Portal {
             vault: Vault::File(vault),
             schedule: Schedule::Local(LocalSchedule::start(queue.clone())),
             queue: Queue::Local(queue),
+            metrics: Metrics::Off,
             alerts: Alerts::Log,
             microsoft: Microsoft::new(Some(nowhere.clone()), Some(nowhere)).expect("a client"),
             public_url: "http://localhost:8365".parse().expect("a URL"),

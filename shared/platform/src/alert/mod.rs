@@ -1,5 +1,6 @@
 //! The alert channel: SNS on AWS, the log locally.
 
+use crate::no_answer;
 use aws_sdk_sns::error::ProvideErrorMetadata;
 use muster_domain::TenantId;
 
@@ -63,7 +64,7 @@ impl Alerts {
                     .send()
                     .await;
                 sent.map(|_| ())
-                    .map_err(|e| AlertError(e.code().unwrap_or("no answer").to_owned()))
+                    .map_err(|e| AlertError(e.code().map_or_else(|| no_answer(&e), str::to_owned)))
             }
         }
     }

@@ -9,6 +9,7 @@ pub use sqs::SqsQueue;
 
 use muster_domain::TenantId;
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// The message: whose sync is due. Everything else is in the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,6 +42,19 @@ impl Queue {
         match self {
             Self::Local(queue) => queue.send(message),
             Self::Sqs(queue) => queue.send(message).await,
+        }
+    }
+
+    /// Lets a message that failed come again in `delay`, instead of after the whole visibility
+    /// timeout. `receipt` is the handle it was received with.
+    ///
+    /// # Errors
+    /// When the queue does not take it; the message comes again later then.
+    pub async fn retry_in(&self, receipt: &str, delay: Duration) -> Result<(), QueueError> {
+        match self {
+            // The local worker sends it again itself.
+            Self::Local(_) => Ok(()),
+            Self::Sqs(queue) => queue.retry_in(receipt, delay).await,
         }
     }
 }

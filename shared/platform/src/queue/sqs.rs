@@ -1,8 +1,13 @@
 //! The queue on AWS: SQS FIFO, one message group a tenant.
 
 use super::{QueueError, SyncMessage};
-use aws_sdk_sqs::{Client, error::ProvideErrorMetadata};
+use crate::no_answer;
+use aws_sdk_sqs::{
+    Client,
+    error::{ProvideErrorMetadata, SdkError},
+};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use std::time::Duration;
 
 /// An SQS FIFO queue.
 #[derive(Debug, Clone)]
@@ -33,7 +38,26 @@ impl SqsQueue {
             .message_body(body)
             .send()
             .await;
-        sent.map(|_| ())
-            .map_err(|e| QueueError(e.code().unwrap_or("no answer").to_owned()))
+        sent.map(|_| ()).map_err(|e| refused(&e))
     }
+
+    /// Makes a message visible again in `delay`, counted in whole seconds.
+    ///
+    /// # Errors
+    /// When SQS refuses or does not answer.
+    pub async fn retry_in(&self, receipt: &str, delay: Duration) -> Result<(), QueueError> {
+        let changed = self
+            .client
+            .change_message_visibility()
+            .queue_url(&self.url)
+            .receipt_handle(receipt)
+            .visibility_timeout(i32::try_from(delay.as_secs()).unwrap_or(i32::MAX))
+            .send()
+            .await;
+        changed.map(|_| ()).map_err(|e| refused(&e))
+    }
+}
+
+fn refused<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> QueueError {
+    QueueError(error.code().map_or_else(|| no_answer(error), str::to_owned))
 }

@@ -2,12 +2,13 @@
 //! aimed at the sync queue with the tenant as message group.
 
 use super::ScheduleError;
-use crate::queue::SyncMessage;
+use crate::{no_answer, queue::SyncMessage};
 use aws_sdk_scheduler::{
     Client,
     error::{ProvideErrorMetadata, SdkError},
     types::{
-        ActionAfterCompletion, FlexibleTimeWindow, FlexibleTimeWindowMode, SqsParameters, Target,
+        ActionAfterCompletion, FlexibleTimeWindow, FlexibleTimeWindowMode, ScheduleState,
+        SqsParameters, Target,
     },
 };
 use jiff::Timestamp;
@@ -33,50 +34,65 @@ impl EventBridgeSchedule {
         }
     }
 
-    /// Sets the tenant's recurring sync. The flexible window spreads a thousand tenants over a
-    /// quarter of their cadence.
+    /// Sets the tenant's recurring sync, and turns it on. The flexible window spreads a thousand
+    /// tenants over a quarter of their cadence.
     ///
     /// # Errors
     /// When the scheduler refuses or does not answer.
     pub async fn every(&self, tenant: TenantId, minutes: u32) -> Result<(), ScheduleError> {
-        let window = i32::try_from((minutes / 4).clamp(1, 60)).unwrap_or(60);
-        let window = FlexibleTimeWindow::builder()
-            .mode(FlexibleTimeWindowMode::Flexible)
-            .maximum_window_in_minutes(window)
-            .build()
-            .map_err(built)?;
-        let rate = if minutes == 1 {
-            "rate(1 minute)".to_owned()
-        } else {
-            format!("rate({minutes} minutes)")
-        };
         let create = self
             .client
             .create_schedule()
             .name(tenant.to_string())
             .group_name(&self.group)
-            .schedule_expression(&rate)
-            .flexible_time_window(window.clone())
+            .description("Syncs one Microsoft 365 tenant")
+            .schedule_expression(rate(minutes))
+            .flexible_time_window(spread(minutes)?)
             .target(self.target(tenant)?)
             .send()
             .await;
         match create {
-            Ok(_) => return Ok(()),
-            Err(error) if error.code() == Some("ConflictException") => {}
-            Err(error) => return Err(refused(&error)),
+            Ok(_) => Ok(()),
+            Err(error) if error.code() == Some("ConflictException") => {
+                self.update(tenant, minutes, ScheduleState::Enabled).await
+            }
+            Err(error) => Err(refused(&error)),
         }
+    }
+
+    /// Turns the tenant's recurring sync off. An update replaces the whole schedule, so its
+    /// cadence is given again.
+    ///
+    /// # Errors
+    /// When the scheduler refuses or does not answer.
+    pub async fn pause(&self, tenant: TenantId, minutes: u32) -> Result<(), ScheduleError> {
+        self.update(tenant, minutes, ScheduleState::Disabled).await
+    }
+
+    async fn update(
+        &self,
+        tenant: TenantId,
+        minutes: u32,
+        state: ScheduleState,
+    ) -> Result<(), ScheduleError> {
         let update = self
             .client
             .update_schedule()
             .name(tenant.to_string())
             .group_name(&self.group)
-            .schedule_expression(&rate);
-        let update = update
-            .flexible_time_window(window)
+            .description("Syncs one Microsoft 365 tenant")
+            .schedule_expression(rate(minutes))
+            .flexible_time_window(spread(minutes)?)
+            .state(state)
             .target(self.target(tenant)?)
             .send()
             .await;
-        update.map(|_| ()).map_err(|error| refused(&error))
+        match update {
+            Ok(_) => Ok(()),
+            // What is not there cannot run.
+            Err(error) if error.code() == Some("ResourceNotFoundException") => Ok(()),
+            Err(error) => Err(refused(&error)),
+        }
     }
 
     /// One more sync at this time; the schedule deletes itself afterwards.
@@ -141,10 +157,25 @@ impl EventBridgeSchedule {
     }
 }
 
+fn rate(minutes: u32) -> String {
+    match minutes {
+        1 => "rate(1 minute)".to_owned(),
+        minutes => format!("rate({minutes} minutes)"),
+    }
+}
+
+fn spread(minutes: u32) -> Result<FlexibleTimeWindow, ScheduleError> {
+    FlexibleTimeWindow::builder()
+        .mode(FlexibleTimeWindowMode::Flexible)
+        .maximum_window_in_minutes(i32::try_from((minutes / 4).clamp(1, 60)).unwrap_or(60))
+        .build()
+        .map_err(built)
+}
+
 fn built(error: impl std::fmt::Display) -> ScheduleError {
     ScheduleError(error.to_string())
 }
 
 fn refused<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> ScheduleError {
-    ScheduleError(error.code().unwrap_or("no answer").to_owned())
+    ScheduleError(error.code().map_or_else(|| no_answer(error), str::to_owned))
 }

@@ -36,6 +36,18 @@ impl Schedule {
         }
     }
 
+    /// Stops the tenant's recurring sync until it is set again; nothing happens where there is
+    /// none.
+    ///
+    /// # Errors
+    /// When the scheduler does not take it.
+    pub async fn pause(&self, tenant: TenantId, minutes: u32) -> Result<(), ScheduleError> {
+        match self {
+            Self::Local(schedule) => schedule.remove(tenant).map(|_| ()),
+            Self::EventBridge(schedule) => schedule.pause(tenant, minutes).await,
+        }
+    }
+
     /// Asks for one more sync at this time.
     ///
     /// # Errors
@@ -47,7 +59,7 @@ impl Schedule {
         }
     }
 
-    /// Removes the tenant's schedules (it was paused or deleted); whether there was one.
+    /// Removes the tenant's schedules (it was deleted); whether there was one.
     ///
     /// # Errors
     /// When the scheduler does not answer.

@@ -30,7 +30,8 @@ impl Store {
             ("expires".to_owned(), number(consent.expires_at.as_second())),
             ("consent".to_owned(), to_json(consent)?),
         ]);
-        self.client
+        self.at(consent.tenant_id)
+            .await
             .put_item()
             .table_name(&self.integrations)
             .set_item(Some(item))
@@ -49,7 +50,8 @@ impl Store {
         hash: &str,
     ) -> Result<Option<ConsentState>, StoreError> {
         let got = self
-            .client
+            .at(tenant)
+            .await
             .get_item()
             .table_name(&self.integrations)
             .key("tenant_id", text(tenant.to_string()))
@@ -70,7 +72,8 @@ impl Store {
         hash: &str,
     ) -> Result<Option<ConsentState>, StoreError> {
         let sent = self
-            .client
+            .at(tenant)
+            .await
             .delete_item()
             .table_name(&self.integrations)
             .key("tenant_id", text(tenant.to_string()))

@@ -29,7 +29,8 @@ impl Store {
     pub async fn erase(&self, tenant: TenantId, receipt: &mut Receipt) -> Result<(), StoreError> {
         self.update_integration(tenant, |integration| integration.deleting = true)
             .await?;
-        self.client
+        self.at(tenant)
+            .await
             .delete_item()
             .table_name(&self.integrations)
             .key("tenant_id", text(tenant.to_string()))
@@ -38,25 +39,41 @@ impl Store {
             .await?;
         for dataset in datasets::ALL {
             let gone = self
-                .erase_partition(&self.assets, ("pk", "sk"), partition(tenant, dataset.name))
+                .erase_partition(
+                    tenant,
+                    &self.assets,
+                    ("pk", "sk"),
+                    partition(tenant, dataset.name),
+                )
                 .await?;
             *receipt.records.entry(dataset.name.to_owned()).or_default() += gone;
         }
         receipt.changes += self
-            .erase_partition(&self.assets, ("pk", "sk"), partition(tenant, "changes"))
+            .erase_partition(
+                tenant,
+                &self.assets,
+                ("pk", "sk"),
+                partition(tenant, "changes"),
+            )
             .await?;
         receipt.summaries += self
-            .erase_partition(&self.assets, ("pk", "sk"), partition(tenant, "summary"))
+            .erase_partition(
+                tenant,
+                &self.assets,
+                ("pk", "sk"),
+                partition(tenant, "summary"),
+            )
             .await?;
         let id = text(tenant.to_string());
         receipt.control_items += self
-            .erase_partition(&self.integrations, ("tenant_id", "item"), id)
+            .erase_partition(tenant, &self.integrations, ("tenant_id", "item"), id)
             .await?;
         Ok(())
     }
 
     async fn erase_partition(
         &self,
+        tenant: TenantId,
         table: &str,
         (pk, sk): (&str, &str),
         partition: AttributeValue,
@@ -64,7 +81,8 @@ impl Store {
         let mut gone = 0;
         loop {
             let page = self
-                .client
+                .at(tenant)
+                .await
                 .query()
                 .table_name(table)
                 .key_condition_expression("#pk = :pk")
@@ -85,7 +103,7 @@ impl Store {
                     .map(|key: &Item| delete_request(key.clone()))
                     .collect::<Result<Vec<_>, _>>()?;
                 gone += requests.len() as u64;
-                self.send_batch(table, requests).await?;
+                self.send_batch(tenant, table, requests).await?;
             }
         }
     }

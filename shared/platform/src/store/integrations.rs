@@ -15,7 +15,8 @@ impl Store {
     /// `Exists` when the tenant is connected already.
     pub async fn create_integration(&self, integration: &Integration) -> Result<(), StoreError> {
         let sent = self
-            .client
+            .at(integration.tenant_id)
+            .await
             .put_item()
             .table_name(&self.integrations)
             .set_item(Some(item(integration, 1)?))
@@ -40,14 +41,15 @@ impl Store {
             .map(|(integration, _)| integration))
     }
 
-    /// All integrations, by name.
+    /// All integrations, by name: with the function's own credentials, since it is the one
+    /// question that is asked across tenants.
     ///
     /// # Errors
     /// When the store does not answer or an item cannot be read.
     pub async fn integrations(&self) -> Result<Vec<Integration>, StoreError> {
         let mut all = Vec::new();
         let mut pages = self
-            .client
+            .own
             .query()
             .table_name(&self.integrations)
             .index_name(BY_NAME)
@@ -82,7 +84,8 @@ impl Store {
                 return Ok(Some(integration));
             }
             let sent = self
-                .client
+                .at(tenant)
+                .await
                 .put_item()
                 .table_name(&self.integrations)
                 .set_item(Some(item(&integration, version + 1)?))
@@ -103,7 +106,8 @@ impl Store {
 
     async fn versioned(&self, tenant: TenantId) -> Result<Option<(Integration, u64)>, StoreError> {
         let got = self
-            .client
+            .at(tenant)
+            .await
             .get_item()
             .table_name(&self.integrations)
             .key("tenant_id", text(tenant.to_string()))

@@ -32,7 +32,8 @@ impl Store {
     ) -> Result<Option<Lease>, StoreError> {
         let until = now.checked_add(LEASE_LIFE).unwrap_or(now);
         let sent = self
-            .client
+            .at(tenant)
+            .await
             .update_item()
             .table_name(&self.integrations)
             .key("tenant_id", text(tenant.to_string()))
@@ -92,7 +93,8 @@ impl Store {
 
     async fn set_lease(&self, lease: &Lease, until: Timestamp) -> Result<(), StoreError> {
         let sent = self
-            .client
+            .at(lease.tenant)
+            .await
             .update_item()
             .table_name(&self.integrations)
             .key("tenant_id", text(lease.tenant.to_string()))

@@ -22,6 +22,7 @@ pub use erase::Receipt;
 pub use leases::Lease;
 pub use records::{Batch, Units};
 
+use crate::{no_answer, tenant_role::TenantRole};
 use aws_sdk_dynamodb::{
     Client,
     config::{BehaviorVersion, Credentials, Region},
@@ -31,10 +32,12 @@ use aws_sdk_dynamodb::{
 use muster_domain::TenantId;
 use std::collections::HashMap;
 
-/// The two tables, through one client.
+/// The two tables: a tenant's items through that tenant's session, the list of integrations
+/// through the function's own client. Locally both are one.
 #[derive(Debug, Clone)]
 pub struct Store {
-    client: Client,
+    own: Client,
+    tenants: Option<TenantRole>,
     integrations: String,
     assets: String,
 }
@@ -64,10 +67,11 @@ pub enum StoreError {
 pub(crate) type Item = HashMap<String, AttributeValue>;
 
 impl Store {
-    /// A store on AWS.
-    pub fn new(client: Client, integrations: String, assets: String) -> Self {
+    /// A store on AWS: tenants' items by the tenant role.
+    pub fn on_aws(own: Client, tenants: TenantRole, integrations: String, assets: String) -> Self {
         Self {
-            client,
+            own,
+            tenants: Some(tenants),
             integrations,
             assets,
         }
@@ -83,11 +87,20 @@ impl Store {
             .credentials_provider(Credentials::new("local", "local", None, None, "embedded"))
             .http_client(http)
             .build();
-        Self::new(
-            Client::from_conf(config),
-            "integrations".to_owned(),
-            "assets".to_owned(),
-        )
+        Self {
+            own: Client::from_conf(config),
+            tenants: None,
+            integrations: "integrations".to_owned(),
+            assets: "assets".to_owned(),
+        }
+    }
+
+    /// The client that reaches a tenant's items.
+    async fn at(&self, tenant: TenantId) -> Client {
+        match &self.tenants {
+            Some(role) => role.session(tenant).await.dynamodb,
+            None => self.own.clone(),
+        }
     }
 }
 
@@ -101,14 +114,10 @@ where
         if message.contains("disk is full") || message.contains("No space left") {
             return Self::DiskFull;
         }
-        match error {
-            SdkError::ServiceError(_) => {
-                Self::Unavailable(format!("{code} {message}").trim().to_owned())
-            }
-            SdkError::TimeoutError(_) => Self::Unavailable("no answer in time".to_owned()),
-            SdkError::DispatchFailure(_) => Self::Unavailable("no connection".to_owned()),
-            _ => Self::Unavailable("no proper answer".to_owned()),
+        if matches!(error, SdkError::ServiceError(_)) {
+            return Self::Unavailable(format!("{code} {message}").trim().to_owned());
         }
+        Self::Unavailable(no_answer(&error))
     }
 }
 

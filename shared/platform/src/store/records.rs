@@ -64,7 +64,8 @@ impl Store {
         let mut digests = HashMap::new();
         let mut units = Units::default();
         let mut pages = self
-            .client
+            .at(tenant)
+            .await
             .query()
             .table_name(&self.assets)
             .key_condition_expression("pk = :pk")
@@ -122,7 +123,8 @@ impl Store {
                     .build()
                     .map_err(|e| StoreError::Unavailable(e.to_string()))?;
                 let got = self
-                    .client
+                    .at(tenant)
+                    .await
                     .batch_get_item()
                     .request_items(&self.assets, asked)
                     .return_consumed_capacity(ReturnConsumedCapacity::Total)
@@ -169,7 +171,8 @@ impl Store {
     ) -> Result<(Vec<Record>, Option<String>), StoreError> {
         let pk = partition(tenant, dataset.name);
         let got = self
-            .client
+            .at(tenant)
+            .await
             .query()
             .table_name(&self.assets)
             .key_condition_expression("pk = :pk")
@@ -243,18 +246,22 @@ impl Store {
                 key,
             ))?);
         }
-        let mut units = self.send_all(changes).await?;
-        units += self.send_all(records).await?;
+        let mut units = self.send_all(tenant, changes).await?;
+        units += self.send_all(tenant, records).await?;
         Ok(units)
     }
 
-    async fn send_all(&self, requests: Vec<WriteRequest>) -> Result<Units, StoreError> {
+    async fn send_all(
+        &self,
+        tenant: TenantId,
+        requests: Vec<WriteRequest>,
+    ) -> Result<Units, StoreError> {
         let chunks: Vec<Vec<WriteRequest>> = requests
             .chunks(ITEMS_A_BATCH)
             .map(<[WriteRequest]>::to_vec)
             .collect();
         stream::iter(chunks)
-            .map(|chunk| self.send_batch(&self.assets, chunk))
+            .map(|chunk| self.send_batch(tenant, &self.assets, chunk))
             .buffer_unordered(BATCHES_IN_FLIGHT)
             .try_fold(Units::default(), |mut sum, units| async move {
                 sum += units;
@@ -266,6 +273,7 @@ impl Store {
     /// Sends one batch, and again what the service left over.
     pub(super) async fn send_batch(
         &self,
+        tenant: TenantId,
         table: &str,
         requests: Vec<WriteRequest>,
     ) -> Result<Units, StoreError> {
@@ -274,7 +282,8 @@ impl Store {
         let mut tries = 0;
         while !left.is_empty() {
             let sent = self
-                .client
+                .at(tenant)
+                .await
                 .batch_write_item()
                 .request_items(table, left)
                 .return_consumed_capacity(ReturnConsumedCapacity::Total)

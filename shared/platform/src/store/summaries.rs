@@ -14,7 +14,8 @@ impl Store {
             ("sk".to_owned(), text(&summary.date)),
             ("summary".to_owned(), to_json(summary)?),
         ]);
-        self.client
+        self.at(tenant)
+            .await
             .put_item()
             .table_name(&self.assets)
             .set_item(Some(item))
@@ -30,7 +31,8 @@ impl Store {
     pub async fn summaries(&self, tenant: TenantId) -> Result<Vec<Summary>, StoreError> {
         let mut all = Vec::new();
         let mut pages = self
-            .client
+            .at(tenant)
+            .await
             .query()
             .table_name(&self.assets)
             .key_condition_expression("pk = :pk")

@@ -15,7 +15,7 @@ impl Store {
     /// # Errors
     /// When the store does not answer.
     pub async fn ensure_tables(&self) -> Result<(), StoreError> {
-        let there = self.client.list_tables().send().await?;
+        let there = self.own.list_tables().send().await?;
         let missing = |name: &String| !there.table_names().contains(name);
         if missing(&self.integrations) {
             let index = GlobalSecondaryIndex::builder()
@@ -29,7 +29,7 @@ impl Store {
                 )
                 .build()
                 .map_err(built)?;
-            self.client
+            self.own
                 .create_table()
                 .table_name(&self.integrations)
                 .billing_mode(BillingMode::PayPerRequest)
@@ -46,7 +46,7 @@ impl Store {
                 .await?;
         }
         if missing(&self.assets) {
-            self.client
+            self.own
                 .create_table()
                 .table_name(&self.assets)
                 .billing_mode(BillingMode::PayPerRequest)

@@ -1,6 +1,6 @@
 //! The local vault: one sealed file, replaced whole and atomically, readable by its owner only.
 
-use super::VaultError;
+use super::{Stage, VaultError};
 use crate::seal::{KeyBytes, SealingKey};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use muster_domain::TenantId;
@@ -63,41 +63,71 @@ impl FileVault {
         self.lock().session_key.clone()
     }
 
-    /// The tenant's secret.
+    /// The tenant's secret at a stage.
     ///
     /// # Errors
     /// When the file cannot be read.
-    pub fn get(&self, tenant: TenantId) -> Result<Option<SecretString>, VaultError> {
+    pub fn get(&self, tenant: TenantId, stage: Stage) -> Result<Option<SecretString>, VaultError> {
         Ok(self
             .lock()
             .read()?
-            .remove(&tenant.to_string())
+            .remove(&entry(tenant, stage))
             .map(SecretString::from))
     }
 
-    /// Keeps the tenant's secret.
+    /// Keeps the tenant's secret; the one before becomes the previous.
     ///
     /// # Errors
     /// When the file cannot be written; it is as it was then.
     pub fn put(&self, tenant: TenantId, secret: &SecretString) -> Result<(), VaultError> {
         let inner = self.lock();
         let mut secrets = inner.read()?;
-        secrets.insert(tenant.to_string(), secret.expose_secret().to_owned());
+        make_current(&mut secrets, tenant, secret.expose_secret().to_owned());
         inner.write(&secrets)
     }
 
-    /// Forgets the tenant's secret.
+    /// Keeps a secret as pending.
+    ///
+    /// # Errors
+    /// When the file cannot be written; it is as it was then.
+    pub fn stage(&self, tenant: TenantId, secret: &SecretString) -> Result<(), VaultError> {
+        let inner = self.lock();
+        let mut secrets = inner.read()?;
+        secrets.insert(
+            entry(tenant, Stage::Pending),
+            secret.expose_secret().to_owned(),
+        );
+        inner.write(&secrets)
+    }
+
+    /// Makes the pending secret the current one; `false` when none is pending.
+    ///
+    /// # Errors
+    /// When the file cannot be written; it is as it was then.
+    pub fn promote(&self, tenant: TenantId) -> Result<bool, VaultError> {
+        let inner = self.lock();
+        let mut secrets = inner.read()?;
+        let Some(pending) = secrets.remove(&entry(tenant, Stage::Pending)) else {
+            return Ok(false);
+        };
+        make_current(&mut secrets, tenant, pending);
+        inner.write(&secrets)?;
+        Ok(true)
+    }
+
+    /// Forgets the tenant's secrets.
     ///
     /// # Errors
     /// When the file cannot be written; it is as it was then.
     pub fn remove(&self, tenant: TenantId) -> Result<bool, VaultError> {
         let inner = self.lock();
         let mut secrets = inner.read()?;
-        let there = secrets.remove(&tenant.to_string()).is_some();
-        if there {
+        let stages = [Stage::Current, Stage::Pending, Stage::Previous];
+        let gone = stages.map(|stage| secrets.remove(&entry(tenant, stage)).is_some());
+        if gone.contains(&true) {
             inner.write(&secrets)?;
         }
-        Ok(there)
+        Ok(gone[0])
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
@@ -124,6 +154,21 @@ impl Inner {
     fn write(&self, secrets: &BTreeMap<String, String>) -> Result<(), VaultError> {
         let plain = serde_json::to_vec(secrets).unwrap_or_default();
         replace(&self.path, &self.key.seal(PURPOSE, &plain)).map_err(|e| trouble(&self.path, &e))
+    }
+}
+
+/// The name of an entry; the current secret's is the tenant alone.
+fn entry(tenant: TenantId, stage: Stage) -> String {
+    match stage {
+        Stage::Current => tenant.to_string(),
+        Stage::Pending => format!("{tenant}#pending"),
+        Stage::Previous => format!("{tenant}#previous"),
+    }
+}
+
+fn make_current(secrets: &mut BTreeMap<String, String>, tenant: TenantId, secret: String) {
+    if let Some(before) = secrets.insert(entry(tenant, Stage::Current), secret) {
+        secrets.insert(entry(tenant, Stage::Previous), before);
     }
 }
 
@@ -223,7 +268,10 @@ mod tests {
             .put(tenant(), &secret)
             .expect("is kept");
         let vault = open(folder.path()).expect("opens again");
-        let read = vault.get(tenant()).expect("reads").expect("is there");
+        let read = vault
+            .get(tenant(), Stage::Current)
+            .expect("reads")
+            .expect("is there");
         assert_eq!(read.expose_secret(), "canary~secret");
         for file in ["vault", "keys/key"] {
             let bytes = fs::read(folder.path().join(file)).expect("is there");
@@ -235,6 +283,32 @@ mod tests {
             assert_eq!(mode & 0o077, 0, "{file} is its owner's alone");
         }
         assert!(!format!("{vault:?}").contains("canary"));
+    }
+
+    #[test]
+    fn a_secret_is_pending_then_current_then_previous_then_gone() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let vault = open(folder.path()).expect("opens");
+        let text = |stage| {
+            let secret = vault.get(tenant(), stage).expect("reads");
+            secret.map(|secret| secret.expose_secret().to_owned())
+        };
+        let secret = |text: &str| SecretString::from(text);
+        vault.put(tenant(), &secret("one")).expect("is kept");
+        assert!(!vault.promote(tenant()).expect("nothing is pending"));
+        vault.stage(tenant(), &secret("two")).expect("is kept");
+        assert_eq!(text(Stage::Current).as_deref(), Some("one"));
+        assert!(vault.promote(tenant()).expect("is promoted"));
+        assert!(!vault.promote(tenant()).expect("once"));
+        assert_eq!(text(Stage::Current).as_deref(), Some("two"));
+        assert_eq!(text(Stage::Previous).as_deref(), Some("one"));
+        assert_eq!(text(Stage::Pending), None);
+        vault.stage(tenant(), &secret("three")).expect("is kept");
+        assert!(vault.remove(tenant()).expect("is removed"));
+        assert!(!vault.remove(tenant()).expect("once"));
+        for stage in [Stage::Pending, Stage::Current, Stage::Previous] {
+            assert_eq!(text(stage), None);
+        }
     }
 
     #[test]

@@ -58,19 +58,54 @@ pub enum VaultError {
     Unavailable(String),
 }
 
+/// Which of a tenant's secrets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// Kept, and not proven yet.
+    Pending,
+    /// The one that works.
+    Current,
+    /// The one before it.
+    Previous,
+}
+
 impl Vault {
-    /// The tenant's client secret.
+    /// The tenant's current client secret.
     ///
     /// # Errors
     /// When the vault cannot be read.
     pub async fn get(&self, tenant: TenantId) -> Result<Option<SecretString>, VaultError> {
+        self.get_stage(tenant, Stage::Current).await
+    }
+
+    /// The tenant's client secret at a stage.
+    ///
+    /// # Errors
+    /// When the vault cannot be read.
+    pub async fn get_stage(
+        &self,
+        tenant: TenantId,
+        stage: Stage,
+    ) -> Result<Option<SecretString>, VaultError> {
         match self {
-            Self::File(vault) => vault.get(tenant),
-            Self::SecretsManager(vault) => vault.get(tenant).await,
+            Self::File(vault) => vault.get(tenant, stage),
+            Self::SecretsManager(vault) => vault.get(tenant, stage).await,
         }
     }
 
-    /// Keeps the tenant's client secret, in place of the one before.
+    /// The current secret as the vault itself has it, not as this process remembers it: another
+    /// may have replaced it.
+    ///
+    /// # Errors
+    /// When the vault cannot be read.
+    pub async fn get_anew(&self, tenant: TenantId) -> Result<Option<SecretString>, VaultError> {
+        if let Self::SecretsManager(vault) = self {
+            vault.forget(tenant);
+        }
+        self.get(tenant).await
+    }
+
+    /// Keeps the tenant's client secret as the current one; the one before becomes the previous.
     ///
     /// # Errors
     /// When the vault cannot be written; the one before is kept then.
@@ -81,7 +116,30 @@ impl Vault {
         }
     }
 
-    /// Forgets the tenant's client secret; whether there was one.
+    /// Keeps a secret as pending, beside the current one of a tenant that has one.
+    ///
+    /// # Errors
+    /// When the vault cannot be written.
+    pub async fn stage(&self, tenant: TenantId, secret: &SecretString) -> Result<(), VaultError> {
+        match self {
+            Self::File(vault) => vault.stage(tenant, secret),
+            Self::SecretsManager(vault) => vault.stage(tenant, secret).await,
+        }
+    }
+
+    /// Makes the pending secret the current one, and the current one the previous; `false` when
+    /// none is pending, so that calling twice does no harm.
+    ///
+    /// # Errors
+    /// When the vault cannot be written; calling again goes on.
+    pub async fn promote(&self, tenant: TenantId) -> Result<bool, VaultError> {
+        match self {
+            Self::File(vault) => vault.promote(tenant),
+            Self::SecretsManager(vault) => vault.promote(tenant).await,
+        }
+    }
+
+    /// Forgets the tenant's client secrets; whether there was one.
     ///
     /// # Errors
     /// When the vault cannot be written.

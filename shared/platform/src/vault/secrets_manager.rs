@@ -1,6 +1,14 @@
-//! The vault on AWS: one secret a tenant, named and tagged for it.
+//! The vault on AWS: one secret a tenant, named and tagged for it, reached only with that tenant's
+//! session. Its versions carry the stages AWSPENDING, AWSCURRENT and AWSPREVIOUS.
+//!
+//! AWS Secrets Manager User Guide, "What's in a Secrets Manager secret": versions and staging
+//! labels.
 
-use super::VaultError;
+use super::{Stage, VaultError};
+use crate::{
+    no_answer,
+    tenant_role::{TENANT_TAG, TenantRole},
+};
 use aws_sdk_secretsmanager::{
     Client,
     error::{ProvideErrorMetadata, SdkError},
@@ -8,69 +16,160 @@ use aws_sdk_secretsmanager::{
 };
 use muster_domain::TenantId;
 use secrecy::{ExposeSecret, SecretString};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 /// Client secrets in AWS Secrets Manager.
 #[derive(Debug, Clone)]
 pub struct SecretsManagerVault {
-    client: Client,
+    tenants: TenantRole,
     prefix: String,
+    kms_key: Option<String>,
+    // The current secret of each tenant this warm environment has seen.
+    cached: Arc<Mutex<HashMap<TenantId, SecretString>>>,
 }
 
+/// Secrets kept in a warm environment.
+const CACHED: usize = 1000;
+
 impl SecretsManagerVault {
-    /// Secrets named `<prefix><tenant id>`.
-    pub fn new(client: Client, prefix: String) -> Self {
-        Self { client, prefix }
+    /// Secrets named `<prefix><tenant id>`, encrypted with `kms_key` or the account's own key.
+    pub fn new(tenants: TenantRole, prefix: String, kms_key: Option<String>) -> Self {
+        Self {
+            tenants,
+            prefix,
+            kms_key,
+            cached: Arc::default(),
+        }
     }
 
-    fn name(&self, tenant: TenantId) -> String {
-        format!("{}{tenant}", self.prefix)
-    }
-
-    /// The tenant's current secret.
+    /// The tenant's secret at a stage; the current one from this environment's memory where it is
+    /// there.
     ///
     /// # Errors
     /// When Secrets Manager refuses or does not answer.
-    pub async fn get(&self, tenant: TenantId) -> Result<Option<SecretString>, VaultError> {
-        match self
-            .client
+    pub async fn get(
+        &self,
+        tenant: TenantId,
+        stage: Stage,
+    ) -> Result<Option<SecretString>, VaultError> {
+        if stage == Stage::Current
+            && let Some(secret) = self.lock().get(&tenant)
+        {
+            return Ok(Some(secret.clone()));
+        }
+        let asked = self
+            .at(tenant)
+            .await
             .get_secret_value()
             .secret_id(self.name(tenant))
-            .send()
-            .await
-        {
-            Ok(got) => Ok(got.secret_string.map(SecretString::from)),
+            .version_stage(label(stage));
+        match asked.send().await {
+            Ok(got) => {
+                let secret = got.secret_string.map(SecretString::from);
+                if let (Stage::Current, Some(secret)) = (stage, &secret) {
+                    self.keep(tenant, secret);
+                }
+                Ok(secret)
+            }
             Err(error) if is(&error, "ResourceNotFoundException") => Ok(None),
             Err(error) => Err(unavailable(&error)),
         }
     }
 
-    /// Keeps the tenant's secret; the one before stays as AWSPREVIOUS.
+    /// Forgets what this environment remembers of a tenant: another may have replaced it.
+    pub fn forget(&self, tenant: TenantId) {
+        self.lock().remove(&tenant);
+    }
+
+    /// Keeps the tenant's secret as the current one; the one before stays as AWSPREVIOUS.
     ///
     /// # Errors
     /// When Secrets Manager refuses or does not answer.
     pub async fn put(&self, tenant: TenantId, secret: &SecretString) -> Result<(), VaultError> {
-        let put = self
-            .client
-            .put_secret_value()
-            .secret_id(self.name(tenant))
-            .secret_string(secret.expose_secret());
-        match put.send().await {
-            Ok(_) => return Ok(()),
-            Err(error) if is(&error, "ResourceNotFoundException") => {}
-            Err(error) => return Err(unavailable(&error)),
-        }
         let tag = Tag::builder()
-            .key("tenant")
+            .key(TENANT_TAG)
             .value(tenant.to_string())
             .build();
-        let create = self
-            .client
+        let client = self.at(tenant).await;
+        let create = client
             .create_secret()
             .name(self.name(tenant))
+            .description("A Microsoft 365 client secret that Muster keeps")
             .secret_string(secret.expose_secret())
+            .set_kms_key_id(self.kms_key.clone())
             .tags(tag);
-        create.send().await.map_err(|error| unavailable(&error))?;
+        match create.send().await {
+            Ok(_) => {}
+            Err(error) if is(&error, "ResourceExistsException") => {
+                let put = client
+                    .put_secret_value()
+                    .secret_id(self.name(tenant))
+                    .secret_string(secret.expose_secret());
+                put.send().await.map_err(|error| unavailable(&error))?;
+            }
+            Err(error) => return Err(unavailable(&error)),
+        }
+        self.keep(tenant, secret);
         Ok(())
+    }
+
+    /// Keeps a secret as AWSPENDING, beside the current one.
+    ///
+    /// # Errors
+    /// When Secrets Manager refuses or does not answer.
+    pub async fn stage(&self, tenant: TenantId, secret: &SecretString) -> Result<(), VaultError> {
+        let put = self
+            .at(tenant)
+            .await
+            .put_secret_value()
+            .secret_id(self.name(tenant))
+            .secret_string(secret.expose_secret())
+            .version_stages(label(Stage::Pending));
+        put.send().await.map_err(|error| unavailable(&error))?;
+        Ok(())
+    }
+
+    /// Makes the pending secret the current one and the current one the previous; `false` when
+    /// none is pending. A second call finds none and changes nothing.
+    ///
+    /// # Errors
+    /// When Secrets Manager refuses or does not answer; calling again goes on.
+    pub async fn promote(&self, tenant: TenantId) -> Result<bool, VaultError> {
+        let client = self.at(tenant).await;
+        let described = client.describe_secret().secret_id(self.name(tenant)).send();
+        let stages = match described.await {
+            Ok(described) => described.version_ids_to_stages.unwrap_or_default(),
+            Err(error) if is(&error, "ResourceNotFoundException") => return Ok(false),
+            Err(error) => return Err(unavailable(&error)),
+        };
+        let version = |stage: Stage| {
+            let holds = |labels: &Vec<String>| labels.iter().any(|l| l == label(stage));
+            stages.iter().find(|(_, labels)| holds(labels))
+        };
+        let Some((pending, _)) = version(Stage::Pending) else {
+            return Ok(false);
+        };
+        let current = version(Stage::Current).map(|(id, _)| id);
+        if current != Some(pending) {
+            let moved = client
+                .update_secret_version_stage()
+                .secret_id(self.name(tenant))
+                .version_stage(label(Stage::Current))
+                .move_to_version_id(pending)
+                .set_remove_from_version_id(current.cloned());
+            moved.send().await.map_err(|error| unavailable(&error))?;
+        }
+        self.forget(tenant);
+        let done = client
+            .update_secret_version_stage()
+            .secret_id(self.name(tenant))
+            .version_stage(label(Stage::Pending))
+            .remove_from_version_id(pending);
+        done.send().await.map_err(|error| unavailable(&error))?;
+        Ok(true)
     }
 
     /// Deletes the tenant's secret, without a recovery window: the tenant was deleted.
@@ -78,8 +177,16 @@ impl SecretsManagerVault {
     /// # Errors
     /// When Secrets Manager refuses or does not answer.
     pub async fn remove(&self, tenant: TenantId) -> Result<bool, VaultError> {
-        let delete = self
-            .client
+        self.forget(tenant);
+        let client = self.at(tenant).await;
+        // Deleting by force forgives what is not there, so it is asked for first.
+        let described = client.describe_secret().secret_id(self.name(tenant)).send();
+        match described.await {
+            Ok(_) => {}
+            Err(error) if is(&error, "ResourceNotFoundException") => return Ok(false),
+            Err(error) => return Err(unavailable(&error)),
+        }
+        let delete = client
             .delete_secret()
             .secret_id(self.name(tenant))
             .force_delete_without_recovery(true);
@@ -89,6 +196,34 @@ impl SecretsManagerVault {
             Err(error) => Err(unavailable(&error)),
         }
     }
+
+    async fn at(&self, tenant: TenantId) -> Client {
+        self.tenants.session(tenant).await.secrets
+    }
+
+    fn name(&self, tenant: TenantId) -> String {
+        format!("{}{tenant}", self.prefix)
+    }
+
+    fn keep(&self, tenant: TenantId, secret: &SecretString) {
+        let mut cached = self.lock();
+        if cached.len() >= CACHED {
+            cached.clear();
+        }
+        cached.insert(tenant, secret.clone());
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<TenantId, SecretString>> {
+        self.cached.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn label(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Pending => "AWSPENDING",
+        Stage::Current => "AWSCURRENT",
+        Stage::Previous => "AWSPREVIOUS",
+    }
 }
 
 fn is<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>, code: &str) -> bool {
@@ -97,5 +232,5 @@ fn is<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>, code: &str) -> bool {
 
 /// The error's code alone: its request holds the secret.
 fn unavailable<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> VaultError {
-    VaultError::Unavailable(error.code().unwrap_or("no answer").to_owned())
+    VaultError::Unavailable(error.code().map_or_else(|| no_answer(error), str::to_owned))
 }

@@ -1,0 +1,145 @@
+//! Figures of what a sync did, in CloudWatch's embedded metric format: a log line that CloudWatch
+//! turns into metrics. Nothing is called, so nothing can fail or be waited for.
+//!
+//! AWS, "Specification: Embedded metric format", CloudWatch User Guide.
+
+use jiff::{SignedDuration, Timestamp};
+use muster_domain::{TenantId, state::Counters};
+use serde_json::{Value, json};
+
+/// Where figures go.
+#[derive(Debug, Clone)]
+pub enum Metrics {
+    /// Nowhere: locally the pages show them.
+    Off,
+    /// To standard output, which Lambda hands to CloudWatch Logs.
+    Embedded {
+        /// The stack's name, the one dimension: a dimension of tenants would be billed by the
+        /// tenant. The tenant is a property of the line, to be searched for.
+        installation: String,
+    },
+}
+
+/// What a sync did.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SyncFigures {
+    /// What it counted.
+    pub counters: Counters,
+    /// How long ago the sync before it had ended; absent at the first.
+    pub age: Option<SignedDuration>,
+}
+
+/// The metrics' namespace.
+pub const NAMESPACE: &str = "Muster";
+
+impl Metrics {
+    /// Tells of a sync that ended.
+    pub fn sync_ended(&self, tenant: TenantId, figures: &SyncFigures, now: Timestamp) {
+        if let Self::Embedded { installation } = self {
+            println!("{}", ended(installation, tenant, figures, now));
+        }
+    }
+
+    /// Tells of a sync that failed as a whole.
+    pub fn sync_failed(&self, tenant: Option<TenantId>, now: Timestamp) {
+        if let Self::Embedded { installation } = self {
+            println!("{}", failed(installation, tenant, now));
+        }
+    }
+}
+
+fn ended(installation: &str, tenant: TenantId, figures: &SyncFigures, now: Timestamp) -> Value {
+    let counters = figures.counters;
+    let mut metrics = vec![
+        ("RecordsRead", "Count", json!(counters.read)),
+        ("RecordsWritten", "Count", json!(counters.written)),
+        ("RecordsUnchanged", "Count", json!(counters.unchanged)),
+        ("GraphRequests", "Count", json!(counters.requests)),
+        (
+            "ThrottledMilliseconds",
+            "Milliseconds",
+            json!(counters.throttled_ms),
+        ),
+        ("SyncMilliseconds", "Milliseconds", json!(counters.took_ms)),
+        ("CostCents", "None", json!(counters.cost_cents())),
+        ("SyncsFailed", "Count", json!(0)),
+    ];
+    if let Some(age) = figures.age {
+        metrics.push(("SyncAgeMinutes", "None", json!(age.as_mins())));
+    }
+    line(installation, Some(tenant), &metrics, now)
+}
+
+fn failed(installation: &str, tenant: Option<TenantId>, now: Timestamp) -> Value {
+    let metrics = [("SyncsFailed", "Count", json!(1))];
+    line(installation, tenant, &metrics, now)
+}
+
+fn line(
+    installation: &str,
+    tenant: Option<TenantId>,
+    metrics: &[(&str, &str, Value)],
+    now: Timestamp,
+) -> Value {
+    let definitions: Vec<Value> = metrics
+        .iter()
+        .map(|(name, unit, _)| json!({"Name": name, "Unit": unit}))
+        .collect();
+    let mut line = json!({
+        "_aws": {
+            "Timestamp": now.as_millisecond(),
+            "CloudWatchMetrics": [{
+                "Namespace": NAMESPACE,
+                "Dimensions": [["Installation"]],
+                "Metrics": definitions,
+            }],
+        },
+        "Installation": installation,
+        "tenant.id": tenant.map(|tenant| tenant.to_string()),
+    });
+    for (name, _, value) in metrics {
+        line[*name] = value.clone();
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_follows_the_embedded_metric_format() {
+        let tenant: TenantId = "6f1c0c5e-0b7a-4a4f-9c55-2f6d8f0a1b2c"
+            .parse()
+            .expect("a GUID");
+        let figures = SyncFigures {
+            counters: Counters {
+                read: 7,
+                written: 2,
+                unchanged: 5,
+                requests: 3,
+                write_units: 4,
+                took_ms: 900,
+                ..Counters::default()
+            },
+            age: Some(SignedDuration::from_mins(60)),
+        };
+        let line = ended("muster", tenant, &figures, Timestamp::UNIX_EPOCH);
+        let directive = &line["_aws"]["CloudWatchMetrics"][0];
+        assert_eq!(directive["Namespace"], "Muster");
+        assert_eq!(directive["Dimensions"], json!([["Installation"]]));
+        assert_eq!(line["Installation"], "muster");
+        assert_eq!(line["tenant.id"], tenant.to_string());
+        let named = directive["Metrics"].as_array().expect("a list");
+        assert_eq!(named.len(), 9, "at most 100 a directive");
+        for metric in named {
+            let name = metric["Name"].as_str().expect("a name");
+            assert!(line[name].is_number(), "{name} is a top-level number");
+        }
+        assert_eq!(line["RecordsWritten"], 2);
+        assert_eq!(line["SyncAgeMinutes"], 60);
+        let failed = failed("muster", None, Timestamp::UNIX_EPOCH);
+        assert_eq!(failed["SyncsFailed"], 1);
+        assert_eq!(failed["tenant.id"], Value::Null);
+    }
+}
