@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::{demo, export, integrations, serve, simulate, sync};
+use crate::{demo, export, integrations, move_out, serve, simulate, sync};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use muster_domain::TenantId;
 use std::{net::SocketAddr, path::PathBuf};
@@ -26,6 +26,8 @@ enum What {
     Export(Export),
     /// Lists the integrations.
     Integrations(Integrations),
+    /// Copies this data directory into a stack on AWS, and verifies the copy.
+    Move(Move),
     /// Runs the simulator of Microsoft's sign-in, consent and Graph alone.
     Simulate(Simulate),
 }
@@ -116,6 +118,18 @@ pub struct Integrations {
     pub at: Where,
 }
 
+/// Options of `muster move`.
+#[derive(Debug, Args)]
+pub struct Move {
+    /// The name of the CloudFormation stack. Account and region come from the AWS CLI's settings
+    /// and environment (`AWS_PROFILE`, `AWS_REGION`).
+    #[arg(long, value_name = "NAME")]
+    pub stack: String,
+    /// What is copied [default: muster in the user's data directory].
+    #[arg(long, value_name = "DIR", env = "MUSTER_DATA")]
+    pub data: Option<PathBuf>,
+}
+
 /// Options of `muster simulate`.
 #[derive(Debug, Args)]
 pub struct Simulate {
@@ -149,6 +163,7 @@ impl Command {
             What::Sync(options) => sync::run(options).await,
             What::Export(options) => export::run(options).await,
             What::Integrations(options) => integrations::run(options).await,
+            What::Move(options) => move_out::run(options).await,
             What::Simulate(options) => simulate::run(options).await,
         }
     }

@@ -193,7 +193,8 @@ impl Stack {
     }
 }
 
-async fn open_store(
+/// Opens the directory's store, and serves it until told to stop.
+pub(crate) async fn open_store(
     data: &DataDir,
     mut stopped: watch::Receiver<bool>,
 ) -> anyhow::Result<(Store, JoinHandle<()>)> {

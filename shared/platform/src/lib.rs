@@ -15,7 +15,7 @@ pub mod seal;
 pub mod services;
 pub mod session;
 pub mod store;
-pub mod tenant_role;
+pub mod tenant_sessions;
 pub mod vault;
 
 use aws_sdk_dynamodb::error::SdkError;

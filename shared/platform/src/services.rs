@@ -8,7 +8,7 @@ use crate::{
     queue::{Queue, SqsQueue},
     schedule::{EventBridgeSchedule, Schedule},
     seal::KeyBytes,
-    tenant_role::TenantRole,
+    tenant_sessions::TenantSessions,
     vault::{SecretsManagerVault, Vault},
 };
 use aws_config::BehaviorVersion;
@@ -58,7 +58,7 @@ impl Services {
         let wrong = |name, e: &dyn std::fmt::Display| SettingError::Wrong(name, e.to_string());
         let microsoft = Microsoft::new(url("LOGIN_URL")?, url("GRAPH_URL")?)
             .map_err(|e| wrong("SSL_CERT_FILE", &e))?;
-        let tenants = TenantRole::new(config.clone(), setting("TENANT_ROLE_ARN")?);
+        let tenants = TenantSessions::of_role(config.clone(), setting("TENANT_ROLE_ARN")?);
         Ok(Self {
             store: Store::on_aws(
                 aws_sdk_dynamodb::Client::new(&config),

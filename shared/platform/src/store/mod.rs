@@ -15,14 +15,16 @@ mod records;
 mod states;
 mod summaries;
 mod tables;
+mod transfer;
 
 pub use changes::{ChangePage, ChangeQuery};
 pub use consents::ConsentState;
 pub use erase::Receipt;
 pub use leases::Lease;
 pub use records::{Batch, Units};
+pub use transfer::Transferred;
 
-use crate::{no_answer, tenant_role::TenantRole};
+use crate::{no_answer, tenant_sessions::TenantSessions};
 use aws_sdk_dynamodb::{
     Client,
     config::{BehaviorVersion, Credentials, Region},
@@ -37,7 +39,7 @@ use std::collections::HashMap;
 #[derive(Debug, Clone)]
 pub struct Store {
     own: Client,
-    tenants: Option<TenantRole>,
+    tenants: Option<TenantSessions>,
     integrations: String,
     assets: String,
 }
@@ -68,7 +70,12 @@ pub(crate) type Item = HashMap<String, AttributeValue>;
 
 impl Store {
     /// A store on AWS: tenants' items by the tenant role.
-    pub fn on_aws(own: Client, tenants: TenantRole, integrations: String, assets: String) -> Self {
+    pub fn on_aws(
+        own: Client,
+        tenants: TenantSessions,
+        integrations: String,
+        assets: String,
+    ) -> Self {
         Self {
             own,
             tenants: Some(tenants),

@@ -7,7 +7,7 @@
 use super::{Stage, VaultError};
 use crate::{
     no_answer,
-    tenant_role::{TENANT_TAG, TenantRole},
+    tenant_sessions::{TENANT_TAG, TenantSessions},
 };
 use aws_sdk_secretsmanager::{
     Client,
@@ -24,7 +24,7 @@ use std::{
 /// Client secrets in AWS Secrets Manager.
 #[derive(Debug, Clone)]
 pub struct SecretsManagerVault {
-    tenants: TenantRole,
+    tenants: TenantSessions,
     prefix: String,
     kms_key: Option<String>,
     // The current secret of each tenant this warm environment has seen.
@@ -36,7 +36,7 @@ const CACHED: usize = 1000;
 
 impl SecretsManagerVault {
     /// Secrets named `<prefix><tenant id>`, encrypted with `kms_key` or the account's own key.
-    pub fn new(tenants: TenantRole, prefix: String, kms_key: Option<String>) -> Self {
+    pub fn new(tenants: TenantSessions, prefix: String, kms_key: Option<String>) -> Self {
         Self {
             tenants,
             prefix,

@@ -18,16 +18,16 @@ pub const TENANT_TAG: &str = "tenant";
 /// Sessions kept in a warm environment; each is a few kilobytes and a set of credentials.
 const SESSIONS: usize = 256;
 
-/// The role that is assumed for a tenant, and the sessions that live.
+/// Sessions for tenants, kept for as long as this environment is warm.
 #[derive(Debug, Clone)]
-pub struct TenantRole {
+pub struct TenantSessions {
     inner: Arc<Inner>,
 }
 
 #[derive(Debug)]
 struct Inner {
     config: SdkConfig,
-    role_arn: String,
+    role_arn: Option<String>,
     sessions: Mutex<HashMap<TenantId, Kept>>,
 }
 
@@ -46,9 +46,18 @@ pub struct TenantSession {
     pub secrets: aws_sdk_secretsmanager::Client,
 }
 
-impl TenantRole {
-    /// Sessions of this role, asked for with the function's own credentials.
-    pub fn new(config: SdkConfig, role_arn: String) -> Self {
+impl TenantSessions {
+    /// Sessions of the tenant role, asked for with the function's own credentials.
+    pub fn of_role(config: SdkConfig, role_arn: String) -> Self {
+        Self::new(config, Some(role_arn))
+    }
+
+    /// The caller's own credentials for every tenant: an administrator who moves data in.
+    pub fn of_administrator(config: SdkConfig) -> Self {
+        Self::new(config, None)
+    }
+
+    fn new(config: SdkConfig, role_arn: Option<String>) -> Self {
         Self {
             inner: Arc::new(Inner {
                 config,
@@ -69,7 +78,10 @@ impl TenantRole {
     }
 
     async fn begin(&self, tenant: TenantId) -> TenantSession {
-        let provider = AssumeRoleProvider::builder(&self.inner.role_arn)
+        let Some(role_arn) = &self.inner.role_arn else {
+            return TenantSession::new(&self.inner.config);
+        };
+        let provider = AssumeRoleProvider::builder(role_arn)
             .configure(&self.inner.config)
             // 36 characters of [0-9a-f-]: CloudTrail shows whose session it is.
             .session_name(tenant.to_string())
@@ -83,10 +95,7 @@ impl TenantRole {
             .credentials_provider(SharedCredentialsProvider::new(provider))
             .identity_cache(IdentityCache::lazy().build())
             .build();
-        TenantSession {
-            dynamodb: aws_sdk_dynamodb::Client::new(&config),
-            secrets: aws_sdk_secretsmanager::Client::new(&config),
-        }
+        TenantSession::new(&config)
     }
 
     /// The session that is kept; a new one is kept unless another came first.
@@ -119,18 +128,27 @@ impl TenantRole {
     }
 }
 
+impl TenantSession {
+    fn new(config: &SdkConfig) -> Self {
+        Self {
+            dynamodb: aws_sdk_dynamodb::Client::new(config),
+            secrets: aws_sdk_secretsmanager::Client::new(config),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use aws_config::{BehaviorVersion, Region};
 
-    async fn role() -> TenantRole {
+    async fn role() -> TenantSessions {
         let config = aws_config::defaults(BehaviorVersion::latest())
             .region(Region::new("eu-central-1"))
             .no_credentials()
             .load()
             .await;
-        TenantRole::new(config, "arn:aws:iam::123456789012:role/tenant".to_owned())
+        TenantSessions::of_role(config, "arn:aws:iam::123456789012:role/tenant".to_owned())
     }
 
     fn tenant(number: usize) -> TenantId {
