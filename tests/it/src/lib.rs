@@ -3,6 +3,7 @@
 
 mod browser;
 mod caller;
+pub mod contract;
 mod program;
 mod served;
 mod stored;

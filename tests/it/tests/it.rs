@@ -12,5 +12,7 @@ mod it {
     mod full_disk;
     mod lifecycle;
     mod markup;
+    mod moving;
+    mod ports;
     mod tidy;
 }
