@@ -13,7 +13,7 @@ use muster_domain::{
     Dataset, Record, TenantId,
     table::{self, BadQuery, Query, TablePage},
 };
-use muster_platform::store::{Store, StoreError};
+use muster_platform::store::{RecordPage, Store, StoreError};
 
 impl From<BadQuery> for Problem {
     fn from(error: BadQuery) -> Self {
@@ -75,17 +75,17 @@ pub async fn page(context: &Context, tenant: TenantId, query: &Query) -> Result<
     let mut after = query.start_after().map(str::to_owned);
     let mut to_the_end = true;
     loop {
-        let (records, next) = store
+        let read = store
             .records_after(tenant, query.dataset(), after.as_deref())
             .await?;
-        for record in records {
+        for record in read.records {
             page.offer(record);
             if page.full_in_key_order() {
                 to_the_end = false;
                 break;
             }
         }
-        after = next;
+        after = read.next;
         if after.is_none() || !to_the_end {
             break;
         }
@@ -117,8 +117,8 @@ pub async fn csv(
     let store = context.services.store.clone();
     // The first page is read before the answer begins, so that a store that does not answer is
     // told as a problem and not as a download that breaks off.
-    let (first, next) = store.records_after(tenant, query.dataset(), None).await?;
-    if first.is_empty() && !view.complete() {
+    let first = store.records_after(tenant, query.dataset(), None).await?;
+    if first.records.is_empty() && !view.complete() {
         return Err(Problem::conflict(
             "urn:muster:problem:not-known",
             "Nothing is known of this dataset",
@@ -127,15 +127,19 @@ pub async fn csv(
     }
     let header = head(query.dataset());
     if !query.is_sorted() {
-        let rest = pages(store, tenant, query, first, next);
+        let rest = pages(store, tenant, query, first);
         return Ok(Body::from_stream(prepend(header, rest)));
     }
     let mut all = Vec::new();
-    let (mut records, mut next) = (first, next);
+    let mut page = first;
     loop {
-        all.extend(records.into_iter().filter(|record| query.matches(record)));
-        let Some(after) = next else { break };
-        (records, next) = store
+        all.extend(
+            page.records
+                .into_iter()
+                .filter(|record| query.matches(record)),
+        );
+        let Some(after) = page.next else { break };
+        page = store
             .records_after(tenant, query.dataset(), Some(&after))
             .await?;
     }
@@ -177,7 +181,7 @@ fn prepend(
 
 /// Where a streamed export stands.
 enum Next {
-    Have(Vec<Record>, Option<String>),
+    Have(RecordPage),
     Read(String),
     End,
 }
@@ -186,13 +190,12 @@ fn pages(
     store: Store,
     tenant: TenantId,
     query: Query,
-    first: Vec<Record>,
-    next: Option<String>,
+    first: RecordPage,
 ) -> impl Stream<Item = Result<Bytes, StoreError>> {
-    let state = (store, query, Next::Have(first, next));
+    let state = (store, query, Next::Have(first));
     stream::try_unfold(state, move |(store, query, at)| async move {
-        let (records, next) = match at {
-            Next::Have(records, next) => (records, next),
+        let page = match at {
+            Next::Have(page) => page,
             Next::Read(after) => {
                 let read = store.records_after(tenant, query.dataset(), Some(&after));
                 read.await.inspect_err(|error| {
@@ -201,12 +204,13 @@ fn pages(
             }
             Next::End => return Ok(None),
         };
-        let matching: Vec<Record> = records
+        let matching: Vec<Record> = page
+            .records
             .into_iter()
             .filter(|record| query.matches(record))
             .collect();
         let bytes = lines(query.dataset(), &matching);
-        let at = next.map_or(Next::End, Next::Read);
+        let at = page.next.map_or(Next::End, Next::Read);
         Ok(Some((bytes, (store, query, at))))
     })
 }

@@ -41,13 +41,14 @@ impl Reading<'_> {
     /// Whether the tenant holds a licence, as far as its subscribed SKUs are known.
     async fn holds(&self, licence: Licence) -> Result<bool, StoreError> {
         let skus = &muster_domain::datasets::subscribed_skus::SUBSCRIBED_SKUS;
-        let (records, _) = self
+        let held = self
             .run
             .services
             .store
             .records_after(self.run.tenant, skus, None)
             .await?;
-        let plans = records
+        let plans = held
+            .records
             .iter()
             .filter(|sku| sku.get(skus, "capability_status") == "Enabled");
         let mut ids = plans.flat_map(|sku| {

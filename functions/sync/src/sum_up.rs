@@ -8,22 +8,34 @@ use muster_domain::{
     state::Counters,
     summary::{Counter, Counts, Summary},
 };
-use muster_platform::{metrics::SyncFigures, now, store::StoreError};
+use muster_platform::{
+    metrics::SyncFigures,
+    now,
+    store::{StoreError, Units},
+};
 
 pub(crate) async fn sum_up(
     run: &Run<'_>,
     integration: &Integration,
     ends: &[End],
-    sum: Counters,
+    mut sum: Counters,
 ) -> Result<(), SyncError> {
     let now = now();
+    let mut units = Units::default();
     let mut counts = integration.glance.clone();
     for end in ends
         .iter()
         .filter(|end| Counter::DATASETS.contains(&end.dataset.name))
     {
-        recount(run, end.dataset, &end.state, &mut counts).await?;
+        units += recount(run, end.dataset, &end.state, &mut counts).await?;
     }
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "units are small and positive"
+    )]
+    let recounted = units.read.ceil() as u64;
+    sum.read_units += recounted;
     let credential = match ends.iter().any(|end| end.dataset.name == "applications") {
         true => learn(run, integration, &integration.credential).await?,
         false => integration.credential.clone(),
@@ -73,29 +85,31 @@ async fn recount(
     dataset: &'static Dataset,
     state: &DatasetState,
     counts: &mut Counts,
-) -> Result<(), StoreError> {
+) -> Result<Units, StoreError> {
     let mut counter = Counter::new(dataset, now());
-    each(run, dataset, |record| counter.count(&record)).await?;
+    let units = each(run, dataset, |record| counter.count(&record)).await?;
     counter.finish(state, counts);
-    Ok(())
+    Ok(units)
 }
 
 async fn each(
     run: &Run<'_>,
     dataset: &'static Dataset,
     mut see: impl FnMut(Record),
-) -> Result<(), StoreError> {
+) -> Result<Units, StoreError> {
+    let mut units = Units::default();
     let mut after: Option<String> = None;
     loop {
-        let (records, next) = run
+        let page = run
             .services
             .store
             .records_after(run.tenant, dataset, after.as_deref())
             .await?;
-        records.into_iter().for_each(&mut see);
-        match next {
-            Some(next) => after = Some(next),
-            None => return Ok(()),
+        units += page.units;
+        page.records.into_iter().for_each(&mut see);
+        after = page.next;
+        if after.is_none() {
+            return Ok(units);
         }
     }
 }

@@ -43,8 +43,8 @@ pub async fn page(
         Some(last) => last.counts.clone(),
         None => integrations::find(&context, tenant).await?.glance,
     };
-    let (skus, _) = store.records_after(tenant, &SUBSCRIBED_SKUS, None).await?;
-    let (days, _) = store.records_after(tenant, &SECURE_SCORES, None).await?;
+    let skus = store.records_after(tenant, &SUBSCRIBED_SKUS, None).await?;
+    let days = store.records_after(tenant, &SECURE_SCORES, None).await?;
     let now = muster_platform::now();
     let content = html! {
         (layout::crumbs(&[("Assets", ASSETS.to_owned())], &view.name))
@@ -58,8 +58,8 @@ pub async fn page(
                 @if caller.manages() { a.button.second href=(format!("{INTEGRATIONS}/{tenant}")) { "Integration" } }
             }
         }
-        (cards(tenant, &counts, &history, &scores(&days)))
-        (licences(tenant, &skus))
+        (cards(tenant, &counts, &history, &scores(&days.records)))
+        (licences(tenant, &skus.records))
         (datasets(&view, now))
     };
     Ok(layout::answer(&view.name, Place::Assets, &caller, &content))

@@ -21,7 +21,7 @@ pub use changes::{ChangePage, ChangeQuery};
 pub use consents::ConsentState;
 pub use erase::Receipt;
 pub use leases::Lease;
-pub use records::{Batch, Units};
+pub use records::{Batch, RecordPage, Units};
 pub use transfer::Transferred;
 
 use crate::{no_answer, tenant_sessions::TenantSessions};

@@ -51,6 +51,17 @@ const ITEMS_A_BATCH: usize = 25;
 const KEYS_A_GET: usize = 100;
 const BATCHES_IN_FLIGHT: usize = 8;
 
+/// One page of records, in key order.
+#[derive(Debug, Clone)]
+pub struct RecordPage {
+    /// The records.
+    pub records: Vec<Record>,
+    /// The key to go on after.
+    pub next: Option<String>,
+    /// What reading it consumed.
+    pub units: Units,
+}
+
 impl Store {
     /// The digests of every record of a dataset, by key.
     ///
@@ -168,7 +179,7 @@ impl Store {
         tenant: TenantId,
         dataset: &Dataset,
         after: Option<&str>,
-    ) -> Result<(Vec<Record>, Option<String>), StoreError> {
+    ) -> Result<RecordPage, StoreError> {
         let pk = partition(tenant, dataset.name);
         let got = self
             .at(tenant)
@@ -179,8 +190,12 @@ impl Store {
             .projection_expression("sk, c")
             .expression_attribute_values(":pk", pk.clone())
             .set_exclusive_start_key(after.map(|after| key_of(pk, after)))
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
             .send()
             .await?;
+        let consumed = got
+            .consumed_capacity()
+            .and_then(aws_sdk_dynamodb::types::ConsumedCapacity::capacity_units);
         let next = got
             .last_evaluated_key()
             .and_then(|key| get_text(key, "sk"))
@@ -191,7 +206,14 @@ impl Store {
             .iter()
             .map(|item| read(dataset, item))
             .collect::<Result<_, _>>()?;
-        Ok((records, next))
+        Ok(RecordPage {
+            records,
+            next,
+            units: Units {
+                read: consumed.unwrap_or(0.0),
+                write: 0.0,
+            },
+        })
     }
 
     /// One record.

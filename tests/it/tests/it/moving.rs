@@ -49,7 +49,7 @@ async fn what_differs_there_is_seen_and_mended() -> Result<()> {
     let there = another_store().await?;
     let copied = there.take_over(here, id).await?;
     let users = datasets::find("users").expect("a dataset");
-    let (records, _) = here.records_after(id, users, None).await?;
+    let records = here.records_after(id, users, None).await?.records;
     let stray = Batch {
         puts: vec![
             ("00-not-there".to_owned(), "[]".to_owned()),
