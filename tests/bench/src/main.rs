@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use microsoft_simulator::{Options, Simulator, TenantOptions};
-use muster_bench::{muster::Muster, process::used, reference};
+use muster_bench::{cost, muster::Muster, process::used, reference};
 use serde_json::Value;
 use std::{
     io::{BufRead, BufReader, Write},
@@ -20,6 +20,15 @@ async fn main() -> Result<()> {
         && word == "reference"
     {
         return reference::run(Path::new(folder), login, graph, tenant, client, secret).await;
+    }
+    if let Some((word, sizes)) = args.split_first()
+        && word == "cost"
+    {
+        let mut users: Vec<u32> = Vec::new();
+        for size in sizes {
+            users.push(size.parse().context("a number of users")?);
+        }
+        return cost::run(&users).await;
     }
     println!(
         "{:<34} {:>9} {:>9} {:>9} {:>8} {:>12} {:>8}",
