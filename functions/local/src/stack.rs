@@ -9,6 +9,7 @@ use muster_platform::{
     metrics::Metrics,
     microsoft::Microsoft,
     now,
+    portal_secret::PortalSecret,
     queue::{LocalQueue, Queue, SyncMessage},
     schedule::{LocalSchedule, Schedule},
     session::Role,
@@ -83,7 +84,7 @@ impl Stack {
         let schedule = LocalSchedule::start(queue.clone());
         let services = Services {
             store,
-            session_key: vault.session_key(),
+            portal_secret: PortalSecret::given(&vault.session_key()),
             vault: Vault::File(vault),
             queue: Queue::Local(queue.clone()),
             schedule: Schedule::Local(schedule.clone()),

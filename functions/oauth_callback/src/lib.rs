@@ -34,7 +34,7 @@ impl Context {
     /// A context over these services.
     pub fn new(services: Services) -> Self {
         let sessions = Sessions::new(
-            &services.session_key,
+            services.portal_secret.clone(),
             services.public_url.scheme() == "https",
         );
         Self { services, sessions }
@@ -72,10 +72,13 @@ async fn callback(
         .get(COOKIE)
         .and_then(|c| c.to_str().ok())
         .unwrap_or_default();
-    let session = context
-        .sessions
-        .read(cookies, now())
-        .map(|session| session.id);
+    let session = match context.sessions.read(cookies, now()).await {
+        Ok(session) => session.map(|session| session.id),
+        Err(error) => {
+            tracing::error!(%error, "the session could not be opened");
+            return page::unavailable();
+        }
+    };
     let redeemed = consent::redeem(
         &context.services,
         &answer.state,

@@ -8,6 +8,8 @@ use std::sync::Arc;
 #[tokio::main]
 async fn main() -> Result<(), Error> {
     tracing::init_default_subscriber();
-    let context = Context::new(Services::on_aws().await?);
+    let services = Services::on_aws().await?;
+    services.portal_secret.is_named()?;
+    let context = Context::new(services);
     lambda_http::run(router(Arc::new(context))).await
 }

@@ -10,13 +10,18 @@ use axum::{
 };
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use jiff::{SignedDuration, Timestamp};
-use muster_platform::session::{Role, Session};
+use muster_platform::{
+    oidc::{BearerError, Oidc},
+    session::{Role, Session},
+};
 use secrecy::{ExposeSecret, SecretString};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Who is let in: by API token, and by one-time links.
+/// Who is let in: locally by API token and one-time link, on AWS whomever an OpenID Connect issuer
+/// vouches for. Never both.
 #[derive(Debug, Default)]
 pub struct Access {
+    oidc: Option<Oidc>,
     manager_token: Option<SecretString>,
     viewer_token: Option<SecretString>,
     codes: Mutex<Vec<Code>>,
@@ -41,8 +46,21 @@ impl Access {
         Self {
             manager_token: manager_token.filter(real),
             viewer_token: viewer_token.filter(real),
-            codes: Mutex::default(),
+            ..Self::default()
         }
+    }
+
+    /// Lets in whom this issuer gives a role.
+    pub fn by_oidc(oidc: Oidc) -> Self {
+        Self {
+            oidc: Some(oidc),
+            ..Self::default()
+        }
+    }
+
+    /// The issuer, on an installation that has one.
+    pub fn oidc(&self) -> Option<&Oidc> {
+        self.oidc.as_ref()
     }
 
     /// Lets nobody in.
@@ -112,26 +130,46 @@ pub struct Caller {
 
 impl Caller {
     /// Who sent these headers; a token that is wrong is not made good by a cookie.
-    pub fn of(context: &Context, headers: &HeaderMap, now: Timestamp) -> Option<Self> {
+    ///
+    /// # Errors
+    /// 401 when nobody did whom the installation knows; 403 when the issuer knows them and gives
+    /// them no role; 503 when neither can be told now.
+    pub async fn of(
+        context: &Context,
+        headers: &HeaderMap,
+        now: Timestamp,
+    ) -> Result<Self, Problem> {
         if let Some(value) = headers.get(header::AUTHORIZATION) {
-            let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
-            let role = scheme
-                .eq_ignore_ascii_case("bearer")
-                .then(|| context.access.role_of_token(token.trim()))??;
-            return Some(Self {
+            let token = value
+                .to_str()
+                .ok()
+                .and_then(|value| value.split_once(' '))
+                .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+                .map(|(_, token)| token.trim());
+            let token = token.ok_or_else(Problem::unauthorized)?;
+            let role = match context.access.oidc() {
+                Some(oidc) => role_by_oidc(oidc, token, now).await?,
+                None => {
+                    let role = context.access.role_of_token(token);
+                    role.ok_or_else(Problem::unauthorized)?
+                }
+            };
+            return Ok(Self {
                 role,
                 session: None,
             });
         }
-        headers
-            .get_all(header::COOKIE)
-            .iter()
-            .filter_map(|cookies| cookies.to_str().ok())
-            .find_map(|cookies| context.sessions.read(cookies, now))
-            .map(|session| Self {
-                role: session.role,
-                session: Some(session),
-            })
+        for cookies in headers.get_all(header::COOKIE) {
+            if let Ok(cookies) = cookies.to_str()
+                && let Some(session) = context.sessions.read(cookies, now).await?
+            {
+                return Ok(Self {
+                    role: session.role,
+                    session: Some(session),
+                });
+            }
+        }
+        Err(Problem::unauthorized())
     }
 
     /// Whether they may change integrations.
@@ -158,21 +196,37 @@ impl Caller {
     }
 }
 
+/// The role that the issuer's access token tells.
+async fn role_by_oidc(oidc: &Oidc, token: &str, now: Timestamp) -> Result<Role, Problem> {
+    match oidc.bearer(token, now).await {
+        Ok(person) => person
+            .role
+            .ok_or_else(|| Problem::no_role(&person.name, oidc.settings())),
+        Err(BearerError::NotProven(reason)) => {
+            tracing::info!(%reason, "an access token was refused");
+            Err(Problem::bad_token(reason))
+        }
+        Err(BearerError::Unreachable(reason)) => {
+            tracing::error!(%reason, "an access token could not be checked");
+            Err(Problem::issuer_unreachable(oidc.settings(), reason))
+        }
+    }
+}
+
 /// The header in which an API call by session carries its CSRF token.
 pub const CSRF_HEADER: &str = "x-csrf-token";
 
 /// Lets an API call pass, or says why not.
 ///
 /// # Errors
-/// 401 without a good token or session; 403 for a change by a viewer, or by a session without its
-/// CSRF token.
-pub fn allow(
+/// As [`Caller::of`]; 403 for a change by a viewer, or by a session without its CSRF token.
+pub async fn allow(
     context: &Context,
     method: &Method,
     headers: &HeaderMap,
     now: Timestamp,
 ) -> Result<Caller, Problem> {
-    let caller = Caller::of(context, headers, now).ok_or_else(Problem::unauthorized)?;
+    let caller = Caller::of(context, headers, now).await?;
     if !method.is_safe() {
         let offered = headers.get(CSRF_HEADER).and_then(|v| v.to_str().ok());
         if !caller.csrf_matches(offered.unwrap_or_default()) {
@@ -192,7 +246,7 @@ pub async fn api_layer(
     next: Next,
 ) -> Result<Response, Problem> {
     let now = muster_platform::now();
-    let caller = allow(&context, request.method(), request.headers(), now)?;
+    let caller = allow(&context, request.method(), request.headers(), now).await?;
     request.extensions_mut().insert(caller);
     Ok(next.run(request).await)
 }

@@ -17,7 +17,7 @@ pub use auth::{Access, CODE_LIFE, CSRF_HEADER};
 
 use axum::{Router, extract::DefaultBodyLimit, middleware};
 use muster_domain::cloud::Cloud;
-use muster_platform::{Services, session::Sessions};
+use muster_platform::{Services, oidc::Attempts, session::Sessions};
 use std::sync::Arc;
 
 /// Nothing Muster takes is larger.
@@ -31,6 +31,7 @@ pub struct Context {
     /// Who is let in.
     pub access: Access,
     sessions: Sessions,
+    attempts: Attempts,
     content_security_policy: String,
 }
 
@@ -38,7 +39,8 @@ impl Context {
     /// A context of these services, for those who have access.
     pub fn new(services: Services, access: Access) -> Self {
         let secure = services.public_url.scheme() == "https";
-        let sessions = Sessions::new(&services.session_key, secure);
+        let sessions = Sessions::new(services.portal_secret.clone(), secure);
+        let attempts = Attempts::new(services.portal_secret.clone(), secure);
         // Browsers apply form-action to where a form is redirected, too: the Authorize button
         // goes on to Microsoft's consent page.
         let mut sign_in: Vec<String> = Cloud::ALL
@@ -56,6 +58,7 @@ impl Context {
             services,
             access,
             sessions,
+            attempts,
             content_security_policy,
         }
     }
@@ -74,4 +77,14 @@ pub fn router(context: Arc<Context>) -> Router {
             response::layer,
         ))
         .with_state(context)
+}
+
+/// The method and path of every route of an installation, with `{name}` for parameters: what a test
+/// asks for without credentials.
+pub fn routes(context: &Context) -> Vec<(&'static str, &'static str)> {
+    let operations = api::operations().into_iter();
+    operations
+        .map(|operation| (operation.method, operation.path))
+        .chain(pages::routes(context))
+        .collect()
 }

@@ -1,6 +1,9 @@
 //! The portal on AWS Lambda.
 
-use muster_platform::Services;
+use muster_platform::{
+    Services,
+    oidc::{Oidc, Settings},
+};
 use muster_portal::{Access, Context};
 use std::sync::Arc;
 
@@ -8,7 +11,8 @@ use std::sync::Arc;
 async fn main() -> Result<(), lambda_http::Error> {
     lambda_http::tracing::init_default_subscriber();
     let services = Services::on_aws().await?;
-    // Until sign-in by OIDC there is nobody to let in here: everything but health answers 401.
-    let context = Context::new(services, Access::closed());
+    services.portal_secret.is_named()?;
+    let access = Access::by_oidc(Oidc::new(Settings::from_env()?)?);
+    let context = Context::new(services, access);
     lambda_http::run(muster_portal::router(Arc::new(context))).await
 }

@@ -7,8 +7,14 @@ use axum::{
 };
 use muster_domain::connect::FieldError;
 use muster_platform::{
-    connect::ConnectError, disconnect::DisconnectError, queue::QueueError, schedule::ScheduleError,
-    store::StoreError, vault::VaultError,
+    connect::ConnectError,
+    disconnect::DisconnectError,
+    oidc::{NotProven, Settings, Unreachable},
+    portal_secret::PortalSecretError,
+    queue::QueueError,
+    schedule::ScheduleError,
+    store::StoreError,
+    vault::VaultError,
 };
 use serde::Serialize;
 
@@ -161,6 +167,45 @@ impl Problem {
         .with_header(header::WWW_AUTHENTICATE, "Bearer realm=\"muster\"")
     }
 
+    /// An access token that proves nothing (RFC 6750, 3.1).
+    pub fn bad_token(reason: NotProven) -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            format!("The access token was not accepted: {reason}. Get a new one from the issuer, for this installation's client ID, and send it as `Authorization: Bearer …`."),
+        )
+        .with_header(
+            header::WWW_AUTHENTICATE,
+            "Bearer realm=\"muster\", error=\"invalid_token\"",
+        )
+    }
+
+    /// The issuer knows them, and gives them neither role.
+    pub fn no_role(name: &str, settings: &Settings) -> Self {
+        Self::named(
+            StatusCode::FORBIDDEN,
+            "urn:muster:problem:no-role",
+            "No role in Muster",
+            format!(
+                "You are signed in as {name} but have neither the manager nor the viewer role. Ask whoever runs Muster to add you to the group or app role “{}”, to look at assets, or “{}”, to manage integrations too; then sign in again.",
+                settings.viewer_value, settings.manager_value
+            ),
+        )
+    }
+
+    /// The issuer cannot be asked.
+    pub fn issuer_unreachable(settings: &Settings, reason: Unreachable) -> Self {
+        let host = settings.issuer.host();
+        Self::named(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "urn:muster:problem:issuer-unreachable",
+            "The sign-in service did not answer",
+            format!(
+                "{host}, which signs people in to Muster, did not answer as it should ({reason}). Nothing is wrong with your account. Wait a minute and try again; if it stays so, tell whoever runs Muster."
+            ),
+        )
+        .with_header(header::RETRY_AFTER, "60")
+    }
+
     /// The caller may look but not change.
     pub fn forbidden() -> Self {
         Self::new(
@@ -294,6 +339,21 @@ impl From<VaultError> for Problem {
             _ => Self::new(
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "The vault of client secrets cannot be read or written. Nothing stored so far is lost; the log says what to mend.",
+            ),
+        }
+    }
+}
+
+impl From<PortalSecretError> for Problem {
+    fn from(error: PortalSecretError) -> Self {
+        tracing::error!(%error, "there is no key for cookies");
+        match error {
+            PortalSecretError::Unavailable(_) => unavailable(
+                "The key of the sign-in cookies could not be read just now. Try again in a moment.",
+            ),
+            PortalSecretError::Wrong => Self::new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "The key of the sign-in cookies is not as it must be, so that nobody can sign in. The log says what to mend.",
             ),
         }
     }

@@ -23,9 +23,8 @@ pub async fn layer(State(context): State<Arc<Context>>, request: Request, next: 
     };
     // The pattern, not the path: a one-time code or a search never gets into the log.
     let matched = request.extensions().get::<MatchedPath>().cloned();
-    let caller = for_a_person
-        .then(|| Caller::of(&context, request.headers(), muster_platform::now()))
-        .flatten();
+    // Kept for whoever is told of an error: only then is it asked who they are.
+    let headers = for_a_person.then(|| request.headers().clone());
     let mut response = next.run(request).await;
     let status = response.status();
     if status.is_client_error() || status.is_server_error() {
@@ -38,9 +37,11 @@ pub async fn layer(State(context): State<Arc<Context>>, request: Request, next: 
                 if let Some(allow) = response.headers().get(header::ALLOW) {
                     problem.headers.push((header::ALLOW, allow.clone()));
                 }
-                response = tell(problem, for_a_person, caller.as_ref(), &path);
+                response = tell(&context, problem, headers.as_ref(), &path).await;
             }
-            Some(problem) if for_a_person => response = tell(problem, true, caller.as_ref(), &path),
+            Some(problem) if for_a_person => {
+                response = tell(&context, problem, headers.as_ref(), &path).await;
+            }
             _ => {}
         }
     }
@@ -71,12 +72,18 @@ pub async fn layer(State(context): State<Arc<Context>>, request: Request, next: 
     response
 }
 
-fn tell(problem: Problem, for_a_person: bool, caller: Option<&Caller>, path: &str) -> Response {
-    if for_a_person {
-        pages::error::page(&problem, caller, path)
-    } else {
-        problem.into_response()
-    }
+/// A problem, as a page for the person who sent these headers.
+async fn tell(
+    context: &Context,
+    problem: Problem,
+    person: Option<&HeaderMap>,
+    path: &str,
+) -> Response {
+    let Some(headers) = person else {
+        return problem.into_response();
+    };
+    let caller = Caller::of(context, headers, muster_platform::now()).await;
+    pages::error::page(context, &problem, caller.ok().as_ref(), path)
 }
 
 fn is_html(headers: &HeaderMap) -> bool {

@@ -29,6 +29,61 @@ async fn nobody_is_let_in_without_a_token() {
     assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
 }
 
+/// What anybody may ask for. Nothing belongs here without a thought.
+const OPEN: [(&str, &str); 4] = [
+    ("get", "/healthz"),
+    ("get", "/static/{file}"),
+    ("get", "/sign-in"),
+    ("post", "/sign-in"),
+];
+/// And where people sign in at an issuer.
+const OPEN_BY_OIDC: [(&str, &str); 5] = [
+    ("get", "/healthz"),
+    ("get", "/static/{file}"),
+    ("get", "/sign-in"),
+    ("get", "/sign-in/start"),
+    ("get", "/sign-in/callback"),
+];
+
+#[tokio::test]
+async fn every_route_but_the_named_ones_asks_who_it_is() {
+    for (portal, open) in [
+        (Portal::start().await, &OPEN[..]),
+        (Portal::start_by_oidc().await, &OPEN_BY_OIDC[..]),
+    ] {
+        let mut routes = portal.routes();
+        assert!(routes.len() > 35, "{}", routes.len());
+        for named in open {
+            assert!(routes.contains(named), "{named:?} is no route any more");
+        }
+        routes.retain(|route| !open.contains(route));
+        routes.extend([("get", "/api/v1/no-such"), ("delete", "/api/v1/no-such")]);
+        for (method, path) in routes {
+            let path = path
+                .replace("{tenant_id}", "11111111-2222-3333-4444-555555555555")
+                .replace("{dataset}", "users")
+                .replace("{record}", "x");
+            for accept in ["text/html", "application/json"] {
+                for stranger in [
+                    portal.with("accept", accept),
+                    portal.with("accept", accept).bearer("a.b.c"),
+                    portal
+                        .with("accept", accept)
+                        .with("cookie", "muster_session=AAAA"),
+                ] {
+                    let answer = stranger.send(method, &path, None).await;
+                    assert_eq!(
+                        answer.status,
+                        StatusCode::UNAUTHORIZED,
+                        "{method} {path} for {accept}"
+                    );
+                    assert!(answer.header("www-authenticate").starts_with("Bearer"));
+                }
+            }
+        }
+    }
+}
+
 #[tokio::test]
 async fn every_documented_path_answers() {
     let portal = Portal::start().await;

@@ -9,6 +9,8 @@ pub mod consent;
 pub mod disconnect;
 pub mod metrics;
 pub mod microsoft;
+pub mod oidc;
+pub mod portal_secret;
 pub mod queue;
 pub mod schedule;
 pub mod seal;

@@ -5,9 +5,9 @@ use crate::{
     alert::Alerts,
     metrics::Metrics,
     microsoft::Microsoft,
+    portal_secret::{PORTAL_SECRET_ARN, PortalSecret},
     queue::{Queue, SqsQueue},
     schedule::{EventBridgeSchedule, Schedule},
-    seal::KeyBytes,
     tenant_sessions::TenantSessions,
     vault::{SecretsManagerVault, Vault},
 };
@@ -33,8 +33,8 @@ pub struct Services {
     pub microsoft: Microsoft,
     /// The address this installation is reached at, without a slash at its end.
     pub public_url: Url,
-    /// The key that session cookies are sealed with.
-    pub session_key: KeyBytes,
+    /// What the portal seals its cookies with; only it and the callback ask for it.
+    pub portal_secret: PortalSecret,
 }
 
 /// A setting that is missing or wrong.
@@ -92,7 +92,10 @@ impl Services {
             },
             microsoft,
             public_url: url("PUBLIC_URL")?.ok_or(SettingError::Missing("PUBLIC_URL"))?,
-            session_key: session_key()?,
+            portal_secret: PortalSecret::stored(
+                aws_sdk_secretsmanager::Client::new(&config),
+                std::env::var(PORTAL_SECRET_ARN).unwrap_or_default(),
+            ),
         })
     }
 
@@ -119,18 +122,4 @@ fn url(name: &'static str) -> Result<Option<Url>, SettingError> {
             .map_err(|e| SettingError::Wrong(name, format!("{e}"))),
         _ => Ok(None),
     }
-}
-
-fn session_key() -> Result<KeyBytes, SettingError> {
-    use base64::{Engine, prelude::BASE64_STANDARD};
-    let wrong = || {
-        SettingError::Wrong(
-            "SESSION_KEY",
-            "it is not 32 bytes, base64-encoded".to_owned(),
-        )
-    };
-    let bytes = BASE64_STANDARD
-        .decode(setting("SESSION_KEY")?.trim())
-        .map_err(|_| wrong())?;
-    bytes.try_into().map(KeyBytes).map_err(|_| wrong())
 }

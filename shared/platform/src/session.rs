@@ -1,6 +1,6 @@
 //! Browser sessions: a sealed cookie, nothing stored.
 
-use crate::seal::SealingKey;
+use crate::portal_secret::{PortalSecret, PortalSecretError};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -31,7 +31,7 @@ pub struct Session {
 /// Seals sessions into cookies and opens them.
 #[derive(Debug)]
 pub struct Sessions {
-    key: SealingKey,
+    secret: PortalSecret,
     secure: bool,
 }
 
@@ -40,12 +40,10 @@ const PURPOSE: &str = "muster session cookie 1";
 const LIFE: SignedDuration = SignedDuration::from_hours(12);
 
 impl Sessions {
-    /// Sessions sealed with this key; `secure` where the pages are served over TLS.
-    pub fn new(key: &[u8; 32], secure: bool) -> Self {
-        Self {
-            key: SealingKey::new(key),
-            secure,
-        }
+    /// Sessions sealed with the key of this secret, which is read when a session is first made or
+    /// opened; `secure` where the pages are served over TLS.
+    pub fn new(secret: PortalSecret, secure: bool) -> Self {
+        Self { secret, secure }
     }
 
     /// A new session.
@@ -59,14 +57,18 @@ impl Sessions {
     }
 
     /// The `Set-Cookie` value of a session.
-    pub fn set_cookie(&self, session: &Session) -> String {
+    ///
+    /// # Errors
+    /// When there is no key to seal it with.
+    pub async fn set_cookie(&self, session: &Session) -> Result<String, PortalSecretError> {
+        let key = self.secret.sealing_key().await?;
         let plain = serde_json::to_vec(session).unwrap_or_default();
-        let value = BASE64_URL_SAFE_NO_PAD.encode(self.key.seal(PURPOSE, &plain));
+        let value = BASE64_URL_SAFE_NO_PAD.encode(key.seal(PURPOSE, &plain));
         let secure = if self.secure { "; Secure" } else { "" };
-        format!(
+        Ok(format!(
             "{COOKIE}={value}; Path=/; Max-Age={}; HttpOnly; SameSite=Lax{secure}",
             LIFE.as_secs()
-        )
+        ))
     }
 
     /// The `Set-Cookie` value that ends a session.
@@ -75,35 +77,58 @@ impl Sessions {
         format!("{COOKIE}=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax{secure}")
     }
 
-    /// The session that a `Cookie` header carries, unless it ended or was not sealed here.
-    pub fn read(&self, cookies: &str, now: Timestamp) -> Option<Session> {
-        let value = cookies
-            .split(';')
-            .find_map(|c| c.trim().strip_prefix(COOKIE)?.strip_prefix('='))?;
-        let sealed = BASE64_URL_SAFE_NO_PAD.decode(value).ok()?;
-        let plain = self.key.open(PURPOSE, &sealed).ok()?;
-        let session: Session = serde_json::from_slice(&plain).ok()?;
-        (session.expires_at > now).then_some(session)
+    /// The session that a `Cookie` header carries, unless it ended or was not sealed here. The key
+    /// is asked for only when there is something to open.
+    ///
+    /// # Errors
+    /// When there is no key to open it with.
+    pub async fn read(
+        &self,
+        cookies: &str,
+        now: Timestamp,
+    ) -> Result<Option<Session>, PortalSecretError> {
+        let value = cookie(cookies, COOKIE).filter(|value| !value.is_empty());
+        let Some(sealed) = value.and_then(|v| BASE64_URL_SAFE_NO_PAD.decode(v).ok()) else {
+            return Ok(None);
+        };
+        let opened = self.secret.sealing_key().await?.open(PURPOSE, &sealed);
+        let session = opened
+            .ok()
+            .and_then(|plain| serde_json::from_slice::<Session>(&plain).ok());
+        Ok(session.filter(|session| session.expires_at > now))
     }
+}
+
+/// The value of a cookie within a `Cookie` header.
+pub(crate) fn cookie<'a>(cookies: &'a str, name: &str) -> Option<&'a str> {
+    cookies
+        .split(';')
+        .find_map(|c| c.trim().strip_prefix(name)?.strip_prefix('='))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::seal::KeyBytes;
 
-    #[test]
-    fn a_session_is_read_back_until_it_ends() {
-        let sessions = Sessions::new(&[1; 32], false);
+    fn sessions(key: u8) -> Sessions {
+        Sessions::new(PortalSecret::given(&KeyBytes([key; 32])), false)
+    }
+
+    #[tokio::test]
+    async fn a_session_is_read_back_until_it_ends() -> Result<(), PortalSecretError> {
+        let own = sessions(1);
         let now = crate::now();
-        let session = sessions.begin(Role::Viewer, now);
-        let cookie = sessions.set_cookie(&session);
+        let session = own.begin(Role::Viewer, now);
+        let cookie = own.set_cookie(&session).await?;
         let cookie = cookie.split(';').next().unwrap_or_default();
         assert_eq!(
-            sessions.read(&format!("a=b; {cookie}"), now).as_ref(),
+            own.read(&format!("a=b; {cookie}"), now).await?.as_ref(),
             Some(&session)
         );
-        assert_eq!(sessions.read(cookie, session.expires_at), None);
-        assert_eq!(Sessions::new(&[2; 32], false).read(cookie, now), None);
-        assert_eq!(sessions.read("muster_session=", now), None);
+        assert_eq!(own.read(cookie, session.expires_at).await?, None);
+        assert_eq!(sessions(2).read(cookie, now).await?, None);
+        assert_eq!(own.read("muster_session=", now).await?, None);
+        Ok(())
     }
 }

@@ -10,6 +10,7 @@ use muster_platform::{
     connect,
     metrics::Metrics,
     microsoft::Microsoft,
+    portal_secret::PortalSecret,
     queue::{LocalQueue, LocalReceiver, Queue},
     schedule::{LocalSchedule, Schedule},
     vault::{FileVault, Vault},
@@ -154,7 +155,7 @@ impl Tenant {
         let (queue, receiver) = LocalQueue::new();
         let services = Services {
             store,
-            session_key: vault.session_key(),
+            portal_secret: PortalSecret::given(&vault.session_key()),
             vault: Vault::File(vault),
             schedule: Schedule::Local(LocalSchedule::start(queue.clone())),
             queue: Queue::Local(queue),

@@ -50,6 +50,15 @@ impl Browser {
         anyhow::bail!("too many redirects")
     }
 
+    /// Opens an address; a redirect is shown, not followed.
+    ///
+    /// # Errors
+    /// When nothing answers.
+    pub async fn hop(&self, url: &str) -> anyhow::Result<Response> {
+        self.keep(self.http.get(url).header(header::COOKIE, self.jar()))
+            .await
+    }
+
     /// Sends a form; redirects are shown, not followed.
     ///
     /// # Errors

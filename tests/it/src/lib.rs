@@ -4,6 +4,8 @@
 mod browser;
 mod caller;
 pub mod contract;
+pub mod issuer;
+mod oidc_portal;
 mod program;
 mod served;
 mod stored;
@@ -11,6 +13,8 @@ mod world;
 
 pub use browser::Browser;
 pub use caller::{Answer, Caller};
+pub use issuer::Issuer;
+pub use oidc_portal::{OidcPortal, settings};
 pub use program::{Program, binary};
 pub use served::{Served, muster, on, ran, serve_arguments};
 pub use stored::{items, truth};

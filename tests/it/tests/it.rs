@@ -1,6 +1,7 @@
 //! Whole stories through the running stack, one binary.
 
 mod it {
+    mod access_token;
     mod bad_input;
     mod bootstrap;
     mod callback;
@@ -14,5 +15,6 @@ mod it {
     mod markup;
     mod moving;
     mod ports;
+    mod sign_in;
     mod tidy;
 }

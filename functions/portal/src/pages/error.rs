@@ -4,7 +4,7 @@ use super::{
     layout::{self, Place},
     sign_in,
 };
-use crate::{auth::Caller, problem::Problem};
+use crate::{Context, auth::Caller, problem::Problem};
 use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
@@ -12,9 +12,9 @@ use axum::{
 use maud::html;
 
 /// The page that tells of a problem; for whoever is not signed in, the page to do so.
-pub fn page(problem: &Problem, caller: Option<&Caller>, path: &str) -> Response {
+pub fn page(context: &Context, problem: &Problem, caller: Option<&Caller>, path: &str) -> Response {
     let markup = if problem.status == StatusCode::UNAUTHORIZED {
-        sign_in::form(None, Some(path))
+        sign_in::ask(context, Some(path))
     } else {
         let content = html! {
             div.lone.card {

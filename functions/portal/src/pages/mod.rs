@@ -10,6 +10,7 @@ mod delete;
 pub mod error;
 mod form;
 mod integration;
+mod issuer;
 mod layout;
 mod list;
 mod live;
@@ -27,7 +28,7 @@ use axum::{
     extract::{Request, State},
     middleware::{self, Next},
     response::{Redirect, Response},
-    routing::{get, post},
+    routing::{MethodRouter, get, post},
 };
 use std::sync::Arc;
 
@@ -36,57 +37,185 @@ pub(crate) const INTEGRATIONS: &str = "/account/integration/microsoft365";
 /// Where assets are looked at.
 pub(crate) const ASSETS: &str = "/assets/microsoft365";
 
+/// Who may see a page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum For {
+    /// Anybody: there is no layer before it.
+    Anybody,
+    /// Everybody signed in.
+    SignedIn,
+    /// Those who manage integrations.
+    Managers,
+}
+
+/// One address, with the methods it takes and what handles it.
+type Page = (
+    &'static str,
+    &'static [&'static str],
+    For,
+    fn() -> MethodRouter<Arc<Context>>,
+);
+
+const GET: &[&str] = &["get"];
+const POST: &[&str] = &["post"];
+const BOTH: &[&str] = &["get", "post"];
+
+/// Every page but the doors, by address.
+const PAGES: &[Page] = &[
+    ("/", GET, For::SignedIn, || get(clients::page)),
+    ("/static/{file}", GET, For::Anybody, || get(statics::file)),
+    ("/sign-out", POST, For::SignedIn, || post(sign_in::sign_out)),
+    ("/assets", GET, For::SignedIn, || to(ASSETS)),
+    (ASSETS, GET, For::SignedIn, || get(assets::page)),
+    (
+        "/assets/microsoft365/{tenant_id}",
+        GET,
+        For::SignedIn,
+        || get(overview::page),
+    ),
+    (
+        "/assets/microsoft365/{tenant_id}/changes",
+        GET,
+        For::SignedIn,
+        || get(changes::page),
+    ),
+    (
+        "/assets/microsoft365/{tenant_id}/{dataset}",
+        GET,
+        For::SignedIn,
+        || get(dataset::page),
+    ),
+    (
+        "/assets/microsoft365/{tenant_id}/{dataset}/{record}",
+        GET,
+        For::SignedIn,
+        || get(record::page),
+    ),
+    ("/account/integration", GET, For::Managers, || {
+        to(INTEGRATIONS)
+    }),
+    (INTEGRATIONS, GET, For::Managers, || get(list::page)),
+    (
+        "/account/integration/microsoft365/new",
+        BOTH,
+        For::Managers,
+        || get(add::page).post(add::submit),
+    ),
+    (
+        "/account/integration/microsoft365/{tenant_id}",
+        GET,
+        For::Managers,
+        || get(integration::page),
+    ),
+    (
+        "/account/integration/microsoft365/{tenant_id}/live",
+        GET,
+        For::Managers,
+        || get(integration::fragment),
+    ),
+    (
+        "/account/integration/microsoft365/{tenant_id}/authorize",
+        POST,
+        For::Managers,
+        || post(actions::authorize),
+    ),
+    (
+        "/account/integration/microsoft365/{tenant_id}/sync",
+        POST,
+        For::Managers,
+        || post(actions::sync),
+    ),
+    (
+        "/account/integration/microsoft365/{tenant_id}/check",
+        POST,
+        For::Managers,
+        || post(actions::check),
+    ),
+    (
+        "/account/integration/microsoft365/{tenant_id}/pause",
+        POST,
+        For::Managers,
+        || post(actions::pause),
+    ),
+    (
+        "/account/integration/microsoft365/{tenant_id}/settings",
+        POST,
+        For::Managers,
+        || post(actions::settings),
+    ),
+    (
+        "/account/integration/microsoft365/{tenant_id}/datasets",
+        POST,
+        For::Managers,
+        || post(actions::datasets),
+    ),
+    (
+        "/account/integration/microsoft365/{tenant_id}/removal",
+        POST,
+        For::Managers,
+        || post(actions::removal),
+    ),
+    (
+        "/account/integration/microsoft365/{tenant_id}/credential",
+        POST,
+        For::Managers,
+        || post(actions::credential),
+    ),
+    (
+        "/account/integration/microsoft365/{tenant_id}/delete",
+        BOTH,
+        For::Managers,
+        || get(delete::page).post(delete::submit),
+    ),
+];
+
+/// Where one signs in with a one-time link or an API token.
+const DOORS: &[Page] = &[("/sign-in", BOTH, For::Anybody, || {
+    get(sign_in::page).post(sign_in::submit)
+})];
+
+/// Where one signs in at an issuer.
+const DOORS_BY_OIDC: &[Page] = &[
+    ("/sign-in", GET, For::Anybody, || get(issuer::page)),
+    ("/sign-in/start", GET, For::Anybody, || get(issuer::start)),
+    ("/sign-in/callback", GET, For::Anybody, || {
+        get(issuer::callback)
+    }),
+];
+
+fn to(path: &'static str) -> MethodRouter<Arc<Context>> {
+    get(move || async move { Redirect::permanent(path) })
+}
+
+/// Every page of an installation.
+fn pages(context: &Context) -> impl Iterator<Item = &'static Page> {
+    let doors = match context.access.oidc() {
+        Some(_) => DOORS_BY_OIDC,
+        None => DOORS,
+    };
+    PAGES.iter().chain(doors)
+}
+
+/// The method and path of every page of an installation.
+pub(crate) fn routes(context: &Context) -> impl Iterator<Item = (&'static str, &'static str)> {
+    pages(context).flat_map(|(path, methods, ..)| methods.iter().map(|method| (*method, *path)))
+}
+
 pub(crate) fn router(context: &Arc<Context>) -> Router<Arc<Context>> {
-    let to_integrations = get(|| async { Redirect::permanent(INTEGRATIONS) });
-    let to_assets = get(|| async { Redirect::permanent(ASSETS) });
-    let seen_by_all = Router::new()
-        .route("/", get(clients::page))
-        .route("/sign-out", post(sign_in::sign_out))
-        .route("/assets", to_assets)
-        .route(ASSETS, get(assets::page))
-        .route("/assets/microsoft365/{tenant_id}", get(overview::page))
-        .route(
-            "/assets/microsoft365/{tenant_id}/changes",
-            get(changes::page),
-        )
-        .route(
-            "/assets/microsoft365/{tenant_id}/{dataset}",
-            get(dataset::page),
-        )
-        .route(
-            "/assets/microsoft365/{tenant_id}/{dataset}/{record}",
-            get(record::page),
-        )
-        .layer(middleware::from_fn_with_state(
-            Arc::clone(context),
-            signed_in,
-        ));
-    let one = "/account/integration/microsoft365/{tenant_id}";
-    let below = |path: &str| format!("{one}/{path}");
-    let for_managers = Router::new()
-        .route("/account/integration", to_integrations)
-        .route(INTEGRATIONS, get(list::page))
-        .route(
-            "/account/integration/microsoft365/new",
-            get(add::page).post(add::submit),
-        )
-        .route(one, get(integration::page))
-        .route(&below("live"), get(integration::fragment))
-        .route(&below("authorize"), post(actions::authorize))
-        .route(&below("sync"), post(actions::sync))
-        .route(&below("check"), post(actions::check))
-        .route(&below("pause"), post(actions::pause))
-        .route(&below("settings"), post(actions::settings))
-        .route(&below("datasets"), post(actions::datasets))
-        .route(&below("removal"), post(actions::removal))
-        .route(&below("credential"), post(actions::credential))
-        .route(&below("delete"), get(delete::page).post(delete::submit))
-        .layer(middleware::from_fn_with_state(Arc::clone(context), manager));
-    Router::new()
-        .route("/sign-in", get(sign_in::page).post(sign_in::submit))
-        .route("/static/{file}", get(statics::file))
-        .merge(seen_by_all)
-        .merge(for_managers)
+    let of = |wanted: For| {
+        pages(context)
+            .filter(|(_, _, who, _)| *who == wanted)
+            .fold(Router::new(), |router, (path, _, _, handler)| {
+                router.route(path, handler())
+            })
+    };
+    let seen_by_all = of(For::SignedIn).layer(middleware::from_fn_with_state(
+        Arc::clone(context),
+        signed_in,
+    ));
+    let for_managers =
+        of(For::Managers).layer(middleware::from_fn_with_state(Arc::clone(context), manager));
+    of(For::Anybody).merge(seen_by_all).merge(for_managers)
 }
 
 /// The layer before pages that everybody signed in may see.
@@ -95,8 +224,7 @@ async fn signed_in(
     mut request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
-    let caller = Caller::of(&context, request.headers(), muster_platform::now())
-        .ok_or_else(Problem::unauthorized)?;
+    let caller = Caller::of(&context, request.headers(), muster_platform::now()).await?;
     request.extensions_mut().insert(caller);
     Ok(next.run(request).await)
 }
@@ -107,8 +235,7 @@ async fn manager(
     mut request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
-    let caller = Caller::of(&context, request.headers(), muster_platform::now())
-        .ok_or_else(Problem::unauthorized)?;
+    let caller = Caller::of(&context, request.headers(), muster_platform::now()).await?;
     if !caller.manages() {
         return Err(Problem::forbidden());
     }

@@ -2,6 +2,7 @@
 
 use super::{
     form::Form,
+    issuer,
     layout::{self, Place},
 };
 use crate::{Context, auth::Caller, problem::Problem};
@@ -15,8 +16,16 @@ use maud::{Markup, html};
 use muster_platform::session::Role;
 use std::{collections::BTreeMap, sync::Arc};
 
+/// What asks whoever is not signed in to do so, and keeps where they go on to.
+pub fn ask(context: &Context, next: Option<&str>) -> Markup {
+    match context.access.oidc() {
+        Some(oidc) => issuer::door(oidc.settings(), local(next)),
+        None => form(None, next),
+    }
+}
+
 /// The form, with what went wrong, and where to go on to.
-pub fn form(trouble: Option<&str>, next: Option<&str>) -> Markup {
+fn form(trouble: Option<&str>, next: Option<&str>) -> Markup {
     let content = html! {
         div.lone.card {
             h1 { "Sign in" }
@@ -37,7 +46,7 @@ pub fn form(trouble: Option<&str>, next: Option<&str>) -> Markup {
 }
 
 /// A path of this installation; anything else leads to the first page.
-fn local(next: Option<&str>) -> &str {
+pub fn local(next: Option<&str>) -> &str {
     next.filter(|path| {
         path.starts_with('/')
             && !path.starts_with("//")
@@ -76,9 +85,10 @@ pub async fn page(
         return StatusCode::OK.into_response();
     }
     if let Some(role) = context.access.redeem(code, now) {
-        return enter(&context, role, local(next));
+        let entered = enter(&context, role, local(next)).await;
+        return entered.unwrap_or_else(IntoResponse::into_response);
     }
-    if Caller::of(&context, &headers, now).is_some() {
+    if Caller::of(&context, &headers, now).await.is_ok() {
         return Redirect::to(local(next)).into_response();
     }
     let used = "This one-time link was used already, or is older than a day. Start muster again for a new one, or paste the API token.";
@@ -95,7 +105,7 @@ pub async fn submit(
     let next = form_sent.get("next");
     Ok(
         match context.access.role_of_token(form_sent.get("token").trim()) {
-            Some(role) => enter(&context, role, local(Some(next))),
+            Some(role) => enter(&context, role, local(Some(next))).await?,
             None => {
                 let wrong = "This is not an API token of this installation. Copy it whole from the file that muster named when it started.";
                 (StatusCode::UNAUTHORIZED, form(Some(wrong), Some(next))).into_response()
@@ -104,10 +114,11 @@ pub async fn submit(
     )
 }
 
-fn enter(context: &Context, role: Role, next: &str) -> Response {
+/// Begins a session, and goes on.
+pub async fn enter(context: &Context, role: Role, next: &str) -> Result<Response, Problem> {
     let session = context.sessions.begin(role, muster_platform::now());
-    let cookie = context.sessions.set_cookie(&session);
-    ([(header::SET_COOKIE, cookie)], Redirect::to(next)).into_response()
+    let cookie = context.sessions.set_cookie(&session).await?;
+    Ok(([(header::SET_COOKIE, cookie)], Redirect::to(next)).into_response())
 }
 
 /// `POST /sign-out`.

@@ -23,6 +23,8 @@ use muster_platform::{
     alert::Alerts,
     metrics::Metrics,
     microsoft::Microsoft,
+    oidc::{Oidc, Settings},
+    portal_secret::PortalSecret,
     queue::{LocalQueue, LocalReceiver, Queue},
     schedule::{LocalSchedule, Schedule},
     session::Role,
@@ -82,6 +84,17 @@ impl Portal {
         Self::with_access(Access::closed()).await
     }
 
+    /// A portal of an issuer that cannot be reached.
+    pub async fn start_by_oidc() -> Self {
+        let issuer = "http://127.0.0.1:9/pool".parse().expect("an issuer");
+        let oidc = Oidc::new(Settings::new(issuer, "muster".to_owned()));
+        Self::with_access(Access::by_oidc(oidc.expect("a client"))).await
+    }
+
+    pub fn routes(&self) -> Vec<(&'static str, &'static str)> {
+        muster_portal::routes(&self.context)
+    }
+
     async fn with_access(access: Access) -> Self {
         let database = dynoxide::Database::memory().expect("a database");
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
@@ -99,7 +112,7 @@ impl Portal {
         let nowhere: url::Url = "http://127.0.0.1:9".parse().expect("a URL");
         let services = Services {
             store: store.clone(),
-            session_key: vault.session_key(),
+            portal_secret: PortalSecret::given(&vault.session_key()),
             vault: Vault::File(vault),
             schedule: Schedule::Local(LocalSchedule::start(queue.clone())),
             queue: Queue::Local(queue),

@@ -9,7 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use muster_it::{binary, ran};
+use muster_it::{Issuer, binary, ran};
 use muster_platform::Store;
 use serde_json::{Value, json};
 use std::{
@@ -32,7 +32,9 @@ const FUNCTIONS: [&str; 4] = [
 ];
 
 /// What every function is given by the template.
-const SETTINGS: [(&str, &str); 11] = [
+const SETTINGS: [(&str, &str); 12] = [
+    ("INSTALLATION", "muster"),
+    ("TENANT_ROLE_ARN", "arn:aws:iam::1:role/tenant"),
     ("INTEGRATIONS_TABLE", "integrations"),
     ("ASSETS_TABLE", "assets"),
     ("SECRET_PREFIX", "muster/"),
@@ -42,12 +44,32 @@ const SETTINGS: [(&str, &str); 11] = [
     ("SCHEDULE_ROLE_ARN", "arn:aws:iam::1:role/schedule"),
     ("ALERT_TOPIC_ARN", "arn:aws:sns:eu-central-1:1:alerts"),
     ("PUBLIC_URL", "https://muster.example"),
-    (
-        "SESSION_KEY",
-        "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
-    ),
     ("LOGIN_URL", "http://127.0.0.1:9"),
 ];
+
+/// What the portal and the callback are given beside: where their secret is.
+const PORTAL_SECRET: (&str, &str) = (
+    "PORTAL_SECRET_ARN",
+    "arn:aws:secretsmanager:eu-central-1:1:secret:portal",
+);
+/// What the portal alone is given: who signs people in.
+const OIDC: [(&str, &str); 7] = [
+    PORTAL_SECRET,
+    ("OIDC_ISSUER", "http://127.0.0.1:9/pool"),
+    ("OIDC_CLIENT_ID", "muster"),
+    ("OIDC_ROLE_CLAIM", "cognito:groups"),
+    ("OIDC_MANAGER_VALUE", "manager"),
+    ("OIDC_VIEWER_VALUE", "viewer"),
+    ("OIDC_LOGOUT_URL", "https://muster.auth.example/logout"),
+];
+
+fn own(package: &str) -> &'static [(&'static str, &'static str)] {
+    match package {
+        "muster-portal" => &OIDC,
+        "muster-oauth-callback" => &[PORTAL_SECRET],
+        _ => &[],
+    }
+}
 
 /// What a function sent back: where to, and what.
 #[derive(Debug)]
@@ -125,13 +147,19 @@ fn command(package: &str, without: Option<&str>) -> Result<Command> {
         ("AWS_LAMBDA_LOG_STREAM_NAME", "muster"),
         ("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9"),
     ];
-    let settings = SETTINGS.iter().filter(|(name, _)| Some(*name) != without);
+    let settings = SETTINGS.iter().chain(own(package));
+    let settings = settings.filter(|(name, _)| Some(*name) != without);
     command.envs(aws).envs(settings.copied());
     Ok(command)
 }
 
 impl Function {
     async fn start(package: &str) -> Result<Self> {
+        Self::start_with(package, &[]).await
+    }
+
+    /// Starts it with these settings in place of its own.
+    async fn start_with(package: &str, settings: &[(&str, &str)]) -> Result<Self> {
         let database = dynoxide::Database::memory().map_err(|e| anyhow::anyhow!("{e}"))?;
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let store = listener.local_addr()?;
@@ -153,7 +181,9 @@ impl Function {
 
         let child = command(package, None)?
             .env("AWS_LAMBDA_RUNTIME_API", address.to_string())
+            .env("AWS_ENDPOINT_URL_STS", security_token_service().await?)
             .env("AWS_ENDPOINT_URL_DYNAMODB", format!("http://{store}"))
+            .envs(settings.iter().copied())
             .spawn()?;
         Ok(Self {
             child,
@@ -218,6 +248,93 @@ async fn the_portal_answers_api_gateway() -> Result<()> {
     Ok(())
 }
 
+/// A Security Token Service that lets any role be assumed.
+async fn security_token_service() -> Result<String> {
+    const ANSWER: &str = r#"<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">
+        <AssumeRoleResult><Credentials>
+            <AccessKeyId>tenant</AccessKeyId><SecretAccessKey>tenant</SecretAccessKey>
+            <SessionToken>tenant</SessionToken><Expiration>2126-11-23T07:00:00Z</Expiration>
+        </Credentials></AssumeRoleResult></AssumeRoleResponse>"#;
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let url = format!("http://{}", listener.local_addr()?);
+    let router = Router::new().route("/", post(async || ANSWER));
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    Ok(url)
+}
+
+/// A Secrets Manager that holds one secret, and counts how often it is asked for it.
+async fn secrets_manager(secret: Value) -> Result<(String, Arc<Mutex<usize>>)> {
+    let asked: Arc<Mutex<usize>> = Arc::default();
+    let counted = Arc::clone(&asked);
+    let answer = move || async move {
+        *counted.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        match &secret {
+            Value::Null => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+            secret => {
+                Json(json!({"Name": "portal", "SecretString": secret.to_string()})).into_response()
+            }
+        }
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let url = format!("http://{}", listener.local_addr()?);
+    let router = Router::new().route("/", post(answer));
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    Ok((url, asked))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_portals_secret_is_read_when_a_cookie_is_and_kept() -> Result<()> {
+    let issuer = Issuer::start().await?;
+    let secret = json!({"session_key": "k".repeat(43), "oidc_client_secret": ""});
+    let (secrets, asked) = secrets_manager(secret).await?;
+    let asked = || *asked.lock().unwrap_or_else(PoisonError::into_inner);
+    let settings = [
+        ("AWS_ENDPOINT_URL_SECRETS_MANAGER", secrets.as_str()),
+        ("OIDC_ISSUER", &issuer.url()),
+    ];
+    let mut portal = Function::start_with("muster-portal", &settings).await?;
+    assert_eq!(
+        portal.invoke(http("/healthz", "")).await?["statusCode"],
+        200
+    );
+    let mut call = http("/api/v1/datasets", "");
+    assert_eq!(portal.invoke(call.clone()).await?["statusCode"], 401);
+    assert_eq!(issuer.asked_at_all(), 0);
+    let bearer = format!("Bearer {}", issuer.access_token("grace")?);
+    call["headers"]["authorization"] = json!(bearer);
+    let answer = portal.invoke(call).await?;
+    assert_eq!(answer["statusCode"], 200, "{answer}");
+    assert_eq!(asked(), 0, "no cookie was read or set");
+    for _ in 0..2 {
+        let started = portal.invoke(http("/sign-in/start", "")).await?;
+        assert_eq!(started["statusCode"], 302, "{started}");
+    }
+    assert_eq!(asked(), 1, "it is kept while the environment is warm");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_its_secret_the_portal_says_so_and_asks_again() -> Result<()> {
+    let issuer = Issuer::start().await?;
+    let (secrets, asked) = secrets_manager(json!({"session_key": "short"})).await?;
+    let settings = [
+        ("AWS_ENDPOINT_URL_SECRETS_MANAGER", secrets.as_str()),
+        ("OIDC_ISSUER", &issuer.url()),
+    ];
+    let mut portal = Function::start_with("muster-portal", &settings).await?;
+    for times in 1..3 {
+        let started = portal.invoke(http("/sign-in/start", "")).await?;
+        assert_eq!(started["statusCode"], 500, "{started}");
+        assert!(!started["body"].to_string().contains("short"), "{started}");
+        assert_eq!(*asked.lock().unwrap_or_else(PoisonError::into_inner), times);
+    }
+    assert_eq!(
+        portal.invoke(http("/healthz", "")).await?["statusCode"],
+        200
+    );
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_callback_refuses_what_has_no_state() -> Result<()> {
     let mut callback = Function::start("muster-oauth-callback").await?;
@@ -275,14 +392,28 @@ async fn the_expiry_function_warns_of_nothing_where_there_is_nothing() -> Result
 #[tokio::test(flavor = "multi_thread")]
 async fn a_function_without_a_setting_names_it_and_ends() -> Result<()> {
     for package in FUNCTIONS {
-        for (name, _) in SETTINGS.iter().filter(|(name, _)| *name != "LOGIN_URL") {
+        let optional = |name: &str| {
+            let of_oidc = name.starts_with("OIDC_");
+            name == "LOGIN_URL" || (of_oidc && !["OIDC_ISSUER", "OIDC_CLIENT_ID"].contains(&name))
+        };
+        let settings = SETTINGS.iter().chain(own(package));
+        for (name, _) in settings.filter(|(name, _)| !optional(name)) {
             let ran = ran(&mut command(package, Some(name))?).await?;
             let said = String::from_utf8_lossy(&ran.stderr).into_owned();
             assert!(!ran.status.success(), "{package} without {name}");
             assert!(said.contains(name), "{package} without {name}: {said}");
             assert!(!said.contains("panicked"), "{package}: {said}");
         }
-        for (name, wrong) in [("SESSION_KEY", "c2hvcnQ="), ("PUBLIC_URL", "muster")] {
+        let wrong = [
+            ("PUBLIC_URL", "muster"),
+            ("OIDC_ISSUER", "http://issuer.example"),
+            ("OIDC_ROLE_CLAIM", "scope"),
+        ];
+        let given = |name: &str| {
+            let mut settings = SETTINGS.iter().chain(own(package));
+            settings.any(|(given, _)| *given == name)
+        };
+        for (name, wrong) in wrong.into_iter().filter(|(name, _)| given(name)) {
             let ran = ran(command(package, None)?.env(name, wrong)).await?;
             let said = String::from_utf8_lossy(&ran.stderr).into_owned();
             assert!(!ran.status.success(), "{package} with a wrong {name}");
