@@ -4,7 +4,7 @@ use muster_platform::{
     Services,
     oidc::{Oidc, Settings},
 };
-use muster_portal::{Access, Context};
+use muster_portal::{Access, Context, export::ExportUrl};
 use std::sync::Arc;
 
 #[tokio::main]
@@ -13,6 +13,6 @@ async fn main() -> Result<(), lambda_http::Error> {
     let services = Services::on_aws().await?;
     services.portal_secret.is_named()?;
     let access = Access::by_oidc(Oidc::new(Settings::from_env()?)?);
-    let context = Context::new(services, access);
+    let context = Context::new(services, access).with_exports(ExportUrl::from_env()?);
     lambda_http::run(muster_portal::router(Arc::new(context))).await
 }
