@@ -1,0 +1,8 @@
+//! The deployed whole, rehearsed on one machine: the template as AWS translates it, the real
+//! bootstraps, the AWS protocols. `make tools` installs what it needs.
+
+pub mod recording;
+pub mod template;
+mod tools;
+
+pub use tools::{Tools, tools};

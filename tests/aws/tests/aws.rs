@@ -1,0 +1,5 @@
+//! The rehearsal, one binary.
+
+mod aws {
+    mod outline;
+}
