@@ -2,4 +2,5 @@
 
 mod aws {
     mod outline;
+    mod rehearsal;
 }
