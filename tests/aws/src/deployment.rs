@@ -70,7 +70,8 @@ pub async fn package(emulator: &Emulator, tools: &Tools) -> anyhow::Result<()> {
 }
 
 impl Deployment {
-    /// Creates a stack with these parameters and waits until it is whole.
+    /// Creates a stack with these parameters and waits until it is whole. `shortened` may set limits
+    /// lower, for a story of a sync that does not end in one invocation.
     ///
     /// # Errors
     /// When it does not become so; says which resource failed.
@@ -79,6 +80,7 @@ impl Deployment {
         tools: &Tools,
         name: &str,
         parameters: &[(&str, &str)],
+        shortened: impl FnOnce(&mut serde_json::Value),
     ) -> anyhow::Result<Self> {
         let recording = Recording::default();
         let api = Front::start(&emulator.url()).await?;
@@ -97,7 +99,8 @@ impl Deployment {
             export: format!("{}/", export.url()),
             doors,
         };
-        let template = gaps::bridge(template, &fronts);
+        let mut template = gaps::bridge(template, &fronts);
+        shortened(&mut template);
         let client = Client::new(&emulator.administrator());
         let parameters = parameters.iter().map(|(key, value)| {
             Parameter::builder()
@@ -141,6 +144,15 @@ impl Deployment {
             .api
             .stands_for(format!("{api}.execute-api.localhost"));
         Ok(deployment)
+    }
+
+    /// An output of the stack.
+    ///
+    /// # Errors
+    /// When there is none of this name.
+    pub fn output(&self, name: &str) -> anyhow::Result<&str> {
+        let value = self.outputs.get(name).map(String::as_str);
+        value.with_context(|| format!("the stack has no output {name}"))
     }
 
     /// What CloudFormation calls a resource.

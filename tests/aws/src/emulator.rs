@@ -94,16 +94,29 @@ impl Emulator {
         )
     }
 
+    /// Invokes a function as Scheduler does, and gives its answer.
+    ///
+    /// # Errors
+    /// When it fails.
+    pub async fn invoke(&self, function: &str) -> anyhow::Result<serde_json::Value> {
+        let url = format!("{}/2015-03-31/functions/{function}/invocations", self.url());
+        let invoke = reqwest::Client::new().post(url).body("{}");
+        let answer = invoke
+            .header("authorization", authorization("lambda"))
+            .send()
+            .await?;
+        if answer.headers().contains_key("x-amz-function-error") || !answer.status().is_success() {
+            bail!("{function}: {}", answer.text().await?);
+        }
+        Ok(answer.json().await?)
+    }
+
     /// Puts an object into a bucket, as packaging a template does.
     ///
     /// # Errors
     /// When it is refused.
     pub async fn put_object(&self, bucket: &str, key: &str, body: Vec<u8>) -> anyhow::Result<()> {
         let http = reqwest::Client::new();
-        // The emulator checks no signature of an administrator's.
-        let authorization = format!(
-            "AWS4-HMAC-SHA256 Credential=test/20261124/{REGION}/s3/aws4_request, SignedHeaders=host, Signature=0"
-        );
         let location = format!(
             "<CreateBucketConfiguration><LocationConstraint>{REGION}</LocationConstraint></CreateBucketConfiguration>"
         );
@@ -113,7 +126,7 @@ impl Emulator {
         ] {
             let put = http
                 .put(format!("{}/{path}", self.url()))
-                .header("authorization", &authorization)
+                .header("authorization", authorization("s3"))
                 .header("x-amz-content-sha256", "UNSIGNED-PAYLOAD")
                 .body(body);
             let answer = put.send().await?;
@@ -136,6 +149,13 @@ pub fn config(endpoint: &str, credentials: Credentials) -> SdkConfig {
         .endpoint_url(endpoint)
         .http_client(aws_smithy_http_client::Builder::new().build_http())
         .build()
+}
+
+/// The emulator checks no signature of an administrator's.
+fn authorization(service: &str) -> String {
+    format!(
+        "AWS4-HMAC-SHA256 Credential=test/20261124/{REGION}/{service}/aws4_request, SignedHeaders=host, Signature=0"
+    )
 }
 
 fn free_port() -> anyhow::Result<u16> {

@@ -1,6 +1,7 @@
 //! The rehearsal, one binary.
 
 mod aws {
+    mod installation;
     mod outline;
     mod rehearsal;
 }
