@@ -43,7 +43,17 @@ impl World {
         name: &str,
         shortened: impl FnOnce(&mut Value),
     ) -> Result<Installation> {
-        let (login, graph) = (self.simulator.login_url(), self.simulator.graph_url());
+        self.deploy_at(name, &self.simulator, shortened).await
+    }
+
+    /// Deploys against this Microsoft.
+    pub async fn deploy_at(
+        &self,
+        name: &str,
+        microsoft: &Simulator,
+        shortened: impl FnOnce(&mut Value),
+    ) -> Result<Installation> {
+        let (login, graph) = (microsoft.login_url(), microsoft.graph_url());
         let parameters = [
             ("Architecture", "x86_64"),
             ("DeletionProtection", "false"),
