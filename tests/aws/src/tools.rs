@@ -27,7 +27,10 @@ pub fn tools() -> anyhow::Result<Tools> {
     };
     for path in [&tools.python, &tools.lambda, &tools.node_modules] {
         if !path.exists() {
-            bail!("{} is not there: run `make rehearsal-tools`", path.display());
+            bail!(
+                "{} is not there: run `make rehearsal-tools`",
+                path.display()
+            );
         }
     }
     Ok(tools)

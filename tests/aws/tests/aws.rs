@@ -1,5 +1,9 @@
 //! The rehearsal, one binary.
 
 mod aws {
+    mod asking;
+    mod beside;
+    mod isolation;
     mod outline;
+    mod trust;
 }
