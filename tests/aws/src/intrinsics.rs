@@ -1,16 +1,20 @@
-//! CloudFormation's intrinsic functions, worked out for one deployment: what `Ref`, `Fn::GetAtt`,
+//! CloudFormation's intrinsic functions, worked out for one stack: what `Ref`, `Fn::GetAtt`,
 //! `Fn::Sub` and the rest become. What it does not know is an error, never a guess.
 //!
 //! AWS CloudFormation Template Reference Guide, "Intrinsic function reference", and the "Return
 //! values" of each resource type.
 
+use crate::{
+    deployment::Deployment,
+    emulator::{ACCOUNT, REGION},
+};
 use anyhow::{Context, Result, bail};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
 /// One stack in one account: what a template needs to become plain values.
 #[derive(Debug, Clone)]
-pub struct Deployment {
+pub struct Place {
     /// Such as `aws`.
     pub partition: String,
     /// Such as `eu-central-1`.
@@ -26,7 +30,7 @@ pub struct Deployment {
     pub physical: BTreeMap<String, String>,
 }
 
-impl Deployment {
+impl Place {
     /// A stack of this name in a made-up account, with every parameter at its default.
     pub fn made_up(stack: &str) -> Self {
         Self {
@@ -39,6 +43,16 @@ impl Deployment {
         }
     }
 
+    /// Where this stack stands on the emulator, its parameters at their defaults.
+    pub fn of(stack: &Deployment) -> Self {
+        Self {
+            region: REGION.to_owned(),
+            account: ACCOUNT.to_owned(),
+            physical: stack.physical.clone(),
+            ..Self::made_up(&stack.name)
+        }
+    }
+
     /// The same with a parameter set.
     #[must_use]
     pub fn with(mut self, parameter: &str, value: &str) -> Self {
@@ -48,13 +62,13 @@ impl Deployment {
     }
 }
 
-/// A template in a deployment.
+/// A template and where it is deployed.
 #[derive(Debug, Clone, Copy)]
 pub struct Stack<'a> {
     /// The translated template.
     pub template: &'a Value,
     /// Where it is deployed.
-    pub deployment: &'a Deployment,
+    pub place: &'a Place,
 }
 
 impl Stack<'_> {
@@ -110,12 +124,12 @@ impl Stack<'_> {
     /// # Errors
     /// When the resource is not in the template, or its type is not known here.
     pub fn arn(&self, logical: &str) -> Result<String> {
-        let Deployment {
+        let Place {
             partition,
             region,
             account,
             ..
-        } = self.deployment;
+        } = self.place;
         let kind = self.kind(logical)?;
         let id = self.physical(logical)?;
         let regional = |service: &str, rest: String| {
@@ -138,16 +152,16 @@ impl Stack<'_> {
 
     /// The physical id, which is what `Ref` gives.
     fn physical(&self, logical: &str) -> Result<String> {
-        if let Some(id) = self.deployment.physical.get(logical) {
+        if let Some(id) = self.place.physical.get(logical) {
             return Ok(id.clone());
         }
-        let Deployment {
+        let Place {
             partition,
             region,
             account,
             stack,
             ..
-        } = self.deployment;
+        } = self.place;
         let properties = &self.template["Resources"][logical]["Properties"];
         let named = match self.kind(logical)? {
             "AWS::Logs::LogGroup" => Some("LogGroupName"),
@@ -255,14 +269,14 @@ impl Stack<'_> {
     }
 
     fn reference(&self, name: &str) -> Result<String> {
-        let deployment = self.deployment;
+        let place = self.place;
         let parameter = &self.template["Parameters"][name];
         Ok(match name {
-            "AWS::AccountId" => deployment.account.clone(),
-            "AWS::Partition" => deployment.partition.clone(),
-            "AWS::Region" => deployment.region.clone(),
-            "AWS::StackName" => deployment.stack.clone(),
-            _ if !parameter.is_null() => match deployment.parameters.get(name) {
+            "AWS::AccountId" => place.account.clone(),
+            "AWS::Partition" => place.partition.clone(),
+            "AWS::Region" => place.region.clone(),
+            "AWS::StackName" => place.stack.clone(),
+            _ if !parameter.is_null() => match place.parameters.get(name) {
                 Some(given) => given.clone(),
                 None => match &parameter["Default"] {
                     Value::String(text) => text.clone(),
@@ -359,10 +373,10 @@ mod tests {
     #[test]
     fn functions_become_what_the_deployment_makes_of_them() -> Result<()> {
         let template = template();
-        let deployment = Deployment::made_up("one").with("Key", "arn:key");
+        let place = Place::made_up("one").with("Key", "arn:key");
         let stack = Stack {
             template: &template,
-            deployment: &deployment,
+            place: &place,
         };
         let table = "arn:aws:dynamodb:eu-central-1:111122223333:table/one-Table-1A2B3C4D5E6F";
         let queue = "arn:aws:sqs:eu-central-1:111122223333:one-Queue-1A2B3C4D5E6F.fifo";
@@ -399,12 +413,12 @@ mod tests {
     #[test]
     fn a_deployed_stack_has_the_names_that_it_reports() -> Result<()> {
         let template = template();
-        let mut deployment = Deployment::made_up("one");
+        let mut place = Place::made_up("one");
         let url = "http://localhost:4577/000000000000/sync.fifo".to_owned();
-        deployment.physical.insert("Queue".to_owned(), url);
+        place.physical.insert("Queue".to_owned(), url);
         let stack = Stack {
             template: &template,
-            deployment: &deployment,
+            place: &place,
         };
         let arn = stack.arn("Queue")?;
         assert_eq!(arn, "arn:aws:sqs:eu-central-1:111122223333:sync.fifo");
@@ -414,10 +428,10 @@ mod tests {
     #[test]
     fn what_is_not_known_is_an_error() {
         let template = template();
-        let deployment = Deployment::made_up("one");
+        let place = Place::made_up("one");
         let stack = Stack {
             template: &template,
-            deployment: &deployment,
+            place: &place,
         };
         for value in [
             json!({"Ref": "Nothing"}),

@@ -3,7 +3,7 @@
 
 use crate::{
     evaluator::{self, Request, Session},
-    intrinsics::Deployment,
+    intrinsics::Place,
     policies::{self, Grant, Role},
     recording::Asked,
     tools::Tools,
@@ -141,10 +141,10 @@ impl fmt::Display for Verdict {
 pub fn judge(
     tools: &Tools,
     template: &Value,
-    deployment: &Deployment,
+    place: &Place,
     recording: &[Asked],
 ) -> Result<Verdict> {
-    let roles = policies::roles(template, deployment)?;
+    let roles = policies::roles(template, place)?;
     let asked: BTreeSet<Asked> = recording.iter().cloned().collect();
     let mut sessions = Vec::new();
     let mut requests = Vec::new();
@@ -154,18 +154,22 @@ pub fn judge(
             .get(&one.role)
             .with_context(|| format!("{} is no role of the template", one.role))?;
         let session = session(&mut sessions, role, one.tenant.as_deref());
-        for all in [vec![one.clone()], implied(one, &roles)?].concat() {
-            for resource in &all.resources {
-                of_role.push(one.role.clone());
-                requests.push(Request {
-                    session,
-                    action: all.action.clone(),
-                    resource: resource.clone(),
-                    account: deployment.account.clone(),
-                    context: context(&all.conditions),
-                    resource_policy: None,
-                });
-            }
+        let none = ["*".to_owned()];
+        let resources = if one.resources.is_empty() {
+            &none[..]
+        } else {
+            &one.resources
+        };
+        for resource in resources {
+            of_role.push(one.role.as_str());
+            requests.push(Request {
+                session,
+                action: one.action.clone(),
+                resource: resource.clone(),
+                account: place.account.clone(),
+                context: context(&one.conditions),
+                resource_policy: None,
+            });
         }
     }
     let answers = evaluator::evaluate(tools, &sessions, &requests)?;
@@ -174,7 +178,7 @@ pub fn judge(
     for ((answer, request), role) in answers.iter().zip(&requests).zip(&of_role) {
         if !answer.allowed() {
             refused.insert(Refused {
-                role: role.clone(),
+                role: (*role).to_owned(),
                 action: request.action.clone(),
                 resource: request.resource.clone(),
             });
@@ -182,7 +186,7 @@ pub fn judge(
         }
         for statement in &answer.by {
             used.extend(statement.resources.iter().map(|resource| Grant {
-                role: role.clone(),
+                role: (*role).to_owned(),
                 sid: statement.sid.clone(),
                 action: request.action.clone(),
                 resource: resource.clone(),
@@ -202,41 +206,13 @@ pub fn judge(
     })
 }
 
-/// What AWS also looks at when it is asked for this, as the Service Authorization Reference lists
-/// dependent actions: the tags of a new secret, the role that a schedule is given, the tags of a
-/// session.
-fn implied(asked: &Asked, roles: &BTreeMap<String, Role>) -> Result<Vec<Asked>> {
-    let tagged = asked
-        .conditions
-        .keys()
-        .any(|key| key.starts_with("aws:RequestTag/"));
-    let also = |action: &str| Asked {
-        action: action.to_owned(),
-        ..asked.clone()
-    };
-    Ok(match asked.action.as_str() {
-        "secretsmanager:CreateSecret" if tagged => vec![also("secretsmanager:TagResource")],
-        "sts:AssumeRole" if tagged => vec![also("sts:TagSession")],
-        "scheduler:CreateSchedule" | "scheduler:UpdateSchedule" => {
-            let role = roles.get("ScheduleRole").context("no ScheduleRole")?;
-            let service = vec!["scheduler.amazonaws.com".to_owned()];
-            vec![Asked {
-                resources: vec![role.arn.clone()],
-                conditions: BTreeMap::from([("iam:PassedToService".to_owned(), service)]),
-                ..also("iam:PassRole")
-            }]
-        }
-        _ => Vec::new(),
-    })
-}
-
 fn is_on_behalf(grant: &Grant) -> bool {
     ON_BEHALF
         .iter()
         .any(|one| one.sid == grant.sid && one.actions.iter().any(|action| *action == grant.action))
 }
 
-/// The place of the role's session in the list, where it is put if it is not there yet.
+/// Where the role's session is in the list; it is put there if it is not yet.
 fn session(sessions: &mut Vec<Session>, role: &Role, tenant: Option<&str>) -> usize {
     let session = role.session(tenant);
     match sessions.iter().position(|known| *known == session) {

@@ -1,7 +1,12 @@
 //! The deployed whole, rehearsed on one machine: the template as AWS translates it, the real
-//! bootstraps, the AWS protocols. `make tools` installs what it needs.
+//! bootstraps, the AWS protocols. `make rehearsal-tools` installs what it needs.
 
+pub mod deployment;
+pub mod door;
+pub mod emulator;
 pub mod evaluator;
+pub mod front;
+pub mod gaps;
 pub mod intrinsics;
 pub mod least_privilege;
 pub mod policies;
@@ -9,4 +14,6 @@ pub mod recording;
 pub mod template;
 mod tools;
 
-pub use tools::{Tools, tools};
+pub use deployment::Deployment;
+pub use emulator::Emulator;
+pub use tools::{Tools, root, tools};

@@ -1,8 +1,8 @@
-//! The policies of each role of the template, as AWS would see them in a deployment.
+//! The policies of each role of the template, as AWS sees them once a stack is deployed.
 
 use crate::{
     evaluator::{NamedPolicy, Session},
-    intrinsics::{Deployment, Stack},
+    intrinsics::{Place, Stack},
 };
 use anyhow::{Context, Result, bail};
 use serde_json::{Map, Value, json};
@@ -62,11 +62,8 @@ impl Role {
 ///
 /// # Errors
 /// When a policy cannot be worked out, or comes from somewhere that is not looked at here.
-pub fn roles(template: &Value, deployment: &Deployment) -> Result<BTreeMap<String, Role>> {
-    let stack = Stack {
-        template,
-        deployment,
-    };
+pub fn roles(template: &Value, place: &Place) -> Result<BTreeMap<String, Role>> {
+    let stack = Stack { template, place };
     let resources = template["Resources"].as_object().context("no resources")?;
     let mut roles = BTreeMap::new();
     for (logical, resource) in resources {

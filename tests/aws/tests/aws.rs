@@ -3,7 +3,11 @@
 mod aws {
     mod asking;
     mod beside;
+    mod installation;
     mod isolation;
+    mod least_privilege;
     mod outline;
+    mod rehearsal;
+    mod template_rules;
     mod trust;
 }

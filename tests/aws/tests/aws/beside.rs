@@ -7,7 +7,7 @@ use crate::aws::{
 };
 use anyhow::Result;
 use muster_aws::{
-    intrinsics::Deployment,
+    intrinsics::Place,
     policies::{self, Grant},
     template, tools,
 };
@@ -25,16 +25,16 @@ fn neither_of_two_stacks_reaches_the_other() -> Result<()> {
     let stacks = names
         .iter()
         .map(|name| {
-            let deployment = Deployment::made_up(name);
-            let roles = policies::roles(&template, &deployment)?;
+            let place = Place::made_up(name);
+            let roles = policies::roles(&template, &place)?;
             let sessions: Vec<(String, usize)> = roles
                 .iter()
                 .map(|(name, role)| (name.clone(), asking.session(role.session(Some(OWN)))))
                 .collect();
-            Ok((*name, deployment, policies::grants(&roles)?, sessions))
+            Ok((*name, place, policies::grants(&roles)?, sessions))
         })
         .collect::<Result<Vec<_>>>()?;
-    for (owner, deployment, grants, _) in &stacks {
+    for (owner, place, grants, _) in &stacks {
         for grant in grants {
             let Some((resource, context)) = one_of(grant) else {
                 continue;
@@ -47,7 +47,7 @@ fn neither_of_two_stacks_reaches_the_other() -> Result<()> {
                     }
                     own_grants += usize::from(own);
                     across += usize::from(!own);
-                    let account = &deployment.account;
+                    let account = &place.account;
                     let mut one = request(*session, &grant.action, &resource, account);
                     one.context = context.clone();
                     let told = format!("{name} of {asker}, in {owner}");

@@ -6,7 +6,7 @@ use crate::aws::asking::{Asking, Count, keys, request};
 use anyhow::Result;
 use muster_aws::{
     Tools, evaluator,
-    intrinsics::{Deployment, Stack},
+    intrinsics::{Place, Stack},
     policies::{self, Role},
     template, tools,
 };
@@ -55,19 +55,19 @@ const NEW_SECRET_USES: &[&str] = &["CreateSecret", "TagResource"];
 struct Deployed {
     tools: Tools,
     template: Value,
-    deployment: Deployment,
+    place: Place,
     roles: BTreeMap<String, Role>,
 }
 
 fn deployed() -> Result<Deployed> {
     let tools = tools()?;
     let template = template::translated(&tools)?;
-    let deployment = Deployment::made_up("muster");
-    let roles = policies::roles(&template, &deployment)?;
+    let place = Place::made_up("muster");
+    let roles = policies::roles(&template, &place)?;
     Ok(Deployed {
         tools,
         template,
-        deployment,
+        place,
         roles,
     })
 }
@@ -76,19 +76,19 @@ impl Deployed {
     fn arn(&self, logical: &str) -> Result<String> {
         let stack = Stack {
             template: &self.template,
-            deployment: &self.deployment,
+            place: &self.place,
         };
         stack.arn(logical)
     }
 
     fn account(&self) -> &str {
-        &self.deployment.account
+        &self.place.account
     }
 
     fn secret(&self, name: &str) -> String {
-        let Deployment {
+        let Place {
             region, account, ..
-        } = &self.deployment;
+        } = &self.place;
         format!("arn:aws:secretsmanager:{region}:{account}:secret:{name}-AbCdEf")
     }
 }
@@ -228,8 +228,8 @@ fn the_tenant_role_reaches_tables_and_secrets_and_keys_only_through_them() -> Re
     assert_eq!(reached, ["dynamodb", "secretsmanager"]);
 
     let key = "arn:aws:kms:eu-central-1:111122223333:key/0a1b2c3d-0000-4000-8000-000000000000";
-    let deployment = Deployment::made_up("muster").with("KmsKeyArn", key);
-    let roles = policies::roles(&here.template, &deployment)?;
+    let place = Place::made_up("muster").with("KmsKeyArn", key);
+    let roles = policies::roles(&here.template, &place)?;
     // As AWS makes it: the account's own policies decide.
     let key_policy = json!({
         "Version": "2012-10-17",

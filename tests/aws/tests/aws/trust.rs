@@ -7,7 +7,7 @@ use crate::aws::{
 use anyhow::Result;
 use muster_aws::{
     evaluator::{NamedPolicy, Session},
-    intrinsics::{Deployment, Stack},
+    intrinsics::{Place, Stack},
     policies, template, tools,
 };
 use serde_json::{Map, Value, json};
@@ -38,9 +38,9 @@ fn tags(tags: &[(&str, &str)]) -> Map<String, Value> {
 fn only_the_functions_become_the_tenant_role_and_only_for_one_tenant() -> Result<()> {
     let tools = tools()?;
     let template = template::translated(&tools)?;
-    let deployment = Deployment::made_up("muster");
-    let roles = policies::roles(&template, &deployment)?;
-    let beside = policies::roles(&template, &Deployment::made_up("muster-2"))?;
+    let place = Place::made_up("muster");
+    let roles = policies::roles(&template, &place)?;
+    let beside = policies::roles(&template, &Place::made_up("muster-2"))?;
     let tenant_role = &roles["TenantRole"];
 
     let mut asking = Asking::default();
@@ -82,7 +82,7 @@ fn only_the_functions_become_the_tenant_role_and_only_for_one_tenant() -> Result
     for (name, listed, session) in &sessions {
         for action in ["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"] {
             for (tags, is_one_tenant) in &shapes {
-                let mut one = request(*session, action, &tenant_role.arn, &deployment.account);
+                let mut one = request(*session, action, &tenant_role.arn, &place.account);
                 one.context = tags.clone();
                 one.resource_policy = Some(tenant_role.trust.clone());
                 let allowed = *listed && *is_one_tenant && action != "sts:SetSourceIdentity";
@@ -104,17 +104,17 @@ fn only_the_functions_become_the_tenant_role_and_only_for_one_tenant() -> Result
 fn every_other_role_is_its_services_alone() -> Result<()> {
     let tools = tools()?;
     let template = template::translated(&tools)?;
-    let deployment = Deployment::made_up("muster");
-    let beside = Deployment::made_up("muster-2");
-    let roles = policies::roles(&template, &deployment)?;
-    let group = |deployment: &Deployment| {
+    let place = Place::made_up("muster");
+    let beside = Place::made_up("muster-2");
+    let roles = policies::roles(&template, &place)?;
+    let group = |place: &Place| {
         let stack = Stack {
             template: &template,
-            deployment,
+            place,
         };
         stack.arn("ScheduleGroup")
     };
-    let (group, other_group) = (group(&deployment)?, group(&beside)?);
+    let (group, other_group) = (group(&place)?, group(&beside)?);
     let mut asking = Asking::default();
     let service = |name: &str| Session {
         policies: Vec::new(),
@@ -134,7 +134,7 @@ fn every_other_role_is_its_services_alone() -> Result<()> {
                 ("aws:SourceArn", json!(group)),
             ])
         };
-        let mine = deployment.account.as_str();
+        let mine = place.account.as_str();
         for (session, told, context, allowed) in [
             (lambda, "Lambda", Map::new(), !scheduled),
             (scheduler, "Scheduler", from(mine, &group), scheduled),
@@ -154,7 +154,7 @@ fn every_other_role_is_its_services_alone() -> Result<()> {
             (ec2, "EC2", Map::new(), false),
             (administrator, "an administrator", Map::new(), false),
         ] {
-            let mut one = request(session, "sts:AssumeRole", &role.arn, &deployment.account);
+            let mut one = request(session, "sts:AssumeRole", &role.arn, &place.account);
             one.context = context;
             one.resource_policy = Some(role.trust.clone());
             asking.ask(one, format!("{name} by {told}"), allowed);

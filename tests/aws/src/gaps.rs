@@ -1,0 +1,75 @@
+//! Where the emulator falls short of AWS, each gap with what is done about it here and how the
+//! real thing is covered. Nothing else of the template is changed for the rehearsal.
+
+use crate::template::resources;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+/// A gap, in words.
+pub const GAPS: [(&str, &str); 6] = [
+    (
+        "It does not know dynamodb:LeadingKeys, and substitutes no policy variable in a Resource.",
+        "Here the tenant role's conditions on leading keys are left out, and its tenant's secret is a wildcard. The true policies are evaluated against every request of the recording, and against every wrong key there is, by a policy evaluator (isolation, least_privilege).",
+    ),
+    (
+        "API Gateway's own host name does not resolve here.",
+        "PUBLIC_URL is the address of a front that hands requests to the emulated API. What the template makes of it is asserted in outline.",
+    ),
+    (
+        "A function URL's host name does not resolve here.",
+        "EXPORT_URL is a front, too, which hands requests to the emulated function URL.",
+    ),
+    (
+        "Scheduler does not fill in context attributes, so that two scheduled messages of a tenant look the same to a FIFO queue for five minutes.",
+        "Schedules are waited for once a tenant. That the attribute is in every target's input is asserted.",
+    ),
+    (
+        "It has no Cognito user in CloudFormation (AWS::Cognito::UserPoolUser, UserPoolUserToGroupAttachment), and its user pool serves no sign-in page.",
+        "FirstManagerEmail is left empty, and people sign in at an issuer of the rehearsal's own, by the parameters meant for it. The user pool itself is created and asserted against.",
+    ),
+    (
+        "Where a function sends its requests cannot be seen from outside.",
+        "AWS_ENDPOINT_URL, which Lambda leaves unset, is a door that records each request and hands it on unchanged.",
+    ),
+];
+
+/// Where the rehearsal's own parts are.
+#[derive(Debug, Clone)]
+pub struct Fronts {
+    /// The front of the HTTP API.
+    pub api: String,
+    /// The front of the function URL.
+    pub export: String,
+    /// The door of each function, by its logical id.
+    pub doors: BTreeMap<String, String>,
+}
+
+/// The template with the gaps bridged.
+pub fn bridge(mut template: Value, fronts: &Fronts) -> Value {
+    let functions: Vec<String> = resources(&template, "AWS::Lambda::Function")
+        .into_iter()
+        .map(|(name, _)| name.to_owned())
+        .collect();
+    for name in functions {
+        let variables = &mut template["Resources"][&name]["Properties"]["Environment"]["Variables"];
+        variables["PUBLIC_URL"] = json!(fronts.api);
+        if !variables["EXPORT_URL"].is_null() {
+            variables["EXPORT_URL"] = json!(fronts.export);
+        }
+        if let Some(door) = fronts.doors.get(&name) {
+            variables["AWS_ENDPOINT_URL"] = json!(door);
+        }
+    }
+    let statements = &mut template["Resources"]["TenantRole"]["Properties"]["Policies"][0]["PolicyDocument"]
+        ["Statement"];
+    for statement in statements.as_array_mut().into_iter().flatten() {
+        let leading = statement["Condition"]["Null"]["dynamodb:LeadingKeys"].is_string();
+        if let (true, Some(statement)) = (leading, statement.as_object_mut()) {
+            statement.remove("Condition");
+        }
+        if let Some(Value::String(resource)) = statement["Resource"].get_mut("Fn::Sub") {
+            *resource = resource.replace("${!aws:PrincipalTag/tenant}", "*");
+        }
+    }
+    template
+}
