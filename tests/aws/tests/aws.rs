@@ -7,6 +7,7 @@ mod aws {
     mod isolation;
     mod least_privilege;
     mod outline;
+    mod permissions_page;
     mod rehearsal;
     mod template_rules;
     mod trust;

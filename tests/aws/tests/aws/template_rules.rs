@@ -2,7 +2,8 @@
 
 use anyhow::{Context, Result};
 use muster_aws::{
-    evaluator,
+    Tools,
+    evaluator::{self, Action},
     intrinsics::Place,
     policies::{self, Grant, list, statements},
     root,
@@ -24,9 +25,7 @@ fn grants(template: &Value) -> Result<Vec<Grant>> {
 fn every_action_is_named_in_full_and_is_one_that_aws_has() -> Result<()> {
     let tools = tools()?;
     let grants = grants(&template::translated(&tools)?)?;
-    let services: BTreeSet<&str> = grants.iter().map(|grant| service(&grant.action)).collect();
-    let services: Vec<&str> = services.into_iter().collect();
-    let known: BTreeSet<String> = evaluator::actions(&tools, &services)?
+    let known: BTreeSet<String> = known(&tools, &grants)?
         .into_iter()
         .map(|action| action.action)
         .collect();
@@ -44,7 +43,7 @@ fn every_action_is_named_in_full_and_is_one_that_aws_has() -> Result<()> {
 fn every_resource_is_named_where_aws_lets_one_be_named() -> Result<()> {
     let tools = tools()?;
     let grants = grants(&template::translated(&tools)?)?;
-    let nameless: BTreeSet<String> = evaluator::actions(&tools, &["xray"])?
+    let nameless: BTreeSet<String> = known(&tools, &grants)?
         .into_iter()
         .filter(|action| action.resource_types.is_empty())
         .map(|action| action.action)
@@ -300,6 +299,11 @@ fn is_variable(text: &str) -> bool {
     capitals && (joined || text == "INSTALLATION") && !NOT_READ.contains(&text)
 }
 
-fn service(action: &str) -> &str {
-    action.split(':').next().unwrap_or_default()
+/// Every action of the services that something is granted of.
+fn known(tools: &Tools, grants: &[Grant]) -> Result<Vec<Action>> {
+    let services = grants
+        .iter()
+        .filter_map(|grant| grant.action.split(':').next());
+    let services: BTreeSet<&str> = services.collect();
+    evaluator::actions(tools, &services.into_iter().collect::<Vec<_>>())
 }
