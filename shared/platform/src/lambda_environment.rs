@@ -10,6 +10,7 @@ use aws_config::{
     BehaviorVersion, Region, SdkConfig, environment::EnvironmentVariableCredentialsProvider,
 };
 use aws_sdk_dynamodb::config::SharedCredentialsProvider;
+use aws_smithy_async::{rt::sleep::TokioSleep, time::SystemTimeSource};
 use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 use tracing_subscriber::filter::LevelFilter;
 
@@ -27,6 +28,8 @@ pub fn sdk_config() -> Result<SdkConfig, SettingError> {
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new(region))
         .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .time_source(SystemTimeSource::new())
+        .sleep_impl(TokioSleep::new())
         .service_config(ServiceEndpoints);
     config.set_endpoint_url(endpoint(ENDPOINT));
     Ok(config.build())

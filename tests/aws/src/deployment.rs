@@ -143,6 +143,9 @@ impl Deployment {
         deployment
             .api
             .stands_for(format!("{api}.execute-api.localhost"));
+        let export: url::Url = deployment.output("ExportUrl")?.parse()?;
+        let host = export.host_str().unwrap_or_default();
+        deployment.export.stands_for(host.to_owned());
         Ok(deployment)
     }
 

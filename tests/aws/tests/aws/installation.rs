@@ -209,3 +209,12 @@ pub async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Result<Option<T
     }
     bail!("it did not happen in two minutes: {what}")
 }
+
+impl Drop for World {
+    /// A story that broke off says what AWS saw of it.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            println!("{}", self.emulator.log());
+        }
+    }
+}

@@ -3,6 +3,7 @@
 
 use super::installation::{Installation, World, path, until};
 use anyhow::{Context, Result, ensure};
+use aws_sdk_sqs::types::MessageSystemAttributeName;
 use microsoft_simulator::TenantOptions;
 use muster_it::{Browser, Caller};
 use reqwest::{Method, StatusCode, header};
@@ -201,7 +202,19 @@ async fn a_lapsing_secret_is_warned_of_once(
     tenant: &TenantOptions,
 ) -> Result<()> {
     let queues = aws_sdk_sqs::Client::new(&muster.administrator);
-    let mailbox = queues.create_queue().queue_name("mailbox").send().await?;
+    let policy = json!({"Version": "2012-10-17", "Statement": [{
+        "Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage",
+        "Resource": "arn:aws:sqs:eu-central-1:123456789012:mailbox",
+    }]});
+    let mailbox = queues
+        .create_queue()
+        .queue_name("mailbox")
+        .attributes(
+            aws_sdk_sqs::types::QueueAttributeName::Policy,
+            policy.to_string(),
+        )
+        .send()
+        .await?;
     let mailbox = mailbox.queue_url().context("a queue")?;
     aws_sdk_sns::Client::new(&muster.administrator)
         .subscribe()
@@ -280,23 +293,9 @@ async fn dead_letters_are_sent_again(muster: &Installation, tenant: &TenantOptio
         .message_body(json!({"tenant_id": tenant.id}).to_string())
         .send()
         .await?;
-    let attributes = queues
-        .get_queue_attributes()
-        .queue_url(dead)
-        .attribute_names(aws_sdk_sqs::types::QueueAttributeName::QueueArn)
-        .send()
-        .await?;
-    let arn = attributes
-        .attributes
-        .unwrap_or_default()
-        .into_values()
-        .next();
-    queues
-        .start_message_move_task()
-        .set_source_arn(arn)
-        .destination_arn(muster.stack.output("SyncQueueArn")?)
-        .send()
-        .await?;
+    for _ in 0..2 {
+        move_one(&queues, dead, muster.stack.output("SyncQueueUrl")?).await?;
+    }
     muster.synced(tenant, &before).await?;
     until(
         "what is unreadable is back among the dead letters, and nothing else",
@@ -309,6 +308,35 @@ async fn dead_letters_are_sent_again(muster: &Installation, tenant: &TenantOptio
         },
     )
     .await
+}
+
+/// What a redrive does with each message; the emulator has no StartMessageMoveTask.
+async fn move_one(queues: &aws_sdk_sqs::Client, from: &str, to: &str) -> Result<()> {
+    let got = queues
+        .receive_message()
+        .queue_url(from)
+        .message_system_attribute_names(MessageSystemAttributeName::MessageGroupId)
+        .send()
+        .await?;
+    let message = got.messages().first().context("a message")?;
+    let group = message
+        .attributes()
+        .and_then(|of| of.get(&MessageSystemAttributeName::MessageGroupId));
+    queues
+        .send_message()
+        .queue_url(to)
+        .message_group_id(group.context("a group")?)
+        .message_deduplication_id(uuid::Uuid::new_v4().to_string())
+        .message_body(message.body().unwrap_or_default())
+        .send()
+        .await?;
+    queues
+        .delete_message()
+        .queue_url(from)
+        .receipt_handle(message.receipt_handle().unwrap_or_default())
+        .send()
+        .await?;
+    Ok(())
 }
 
 async fn pausing_stops_the_schedule(muster: &Installation, tenant: &TenantOptions) -> Result<()> {
