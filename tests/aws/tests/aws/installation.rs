@@ -92,6 +92,11 @@ pub fn path(tenant: &TenantOptions) -> String {
 impl Installation {
     /// Connects a tenant and consents, as an administrator of it does.
     pub async fn connect(&self, tenant: &TenantOptions) -> Result<Value> {
+        self.connect_in(&Browser::new()?, tenant).await
+    }
+
+    /// The same, consenting in this browser.
+    pub async fn connect_in(&self, browser: &Browser, tenant: &TenantOptions) -> Result<Value> {
         let form = muster_it::form(tenant);
         let created = self
             .manager
@@ -99,7 +104,7 @@ impl Installation {
             .await?;
         ensure!(created.status.as_u16() == 201, "{}", created.text);
         let url = created.json["authorize_url"].as_str().context("a link")?;
-        let landed = Browser::new()?.consent(url, true).await?;
+        let landed = browser.consent(url, true).await?;
         let (status, page) = (landed.status(), landed.text().await?);
         ensure!(status.is_success(), "the callback answers {status}: {page}");
         Ok(created.json)
