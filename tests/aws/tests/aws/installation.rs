@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result, bail, ensure};
 use aws_config::SdkConfig;
+use aws_sdk_scheduler::operation::get_schedule::{GetScheduleError, GetScheduleOutput};
 use microsoft_simulator::{Options, Simulator, TenantOptions};
 use muster_aws::{Deployment, Emulator, Tools, deployment, tools};
 use muster_it::{Browser, Caller, Issuer};
@@ -170,10 +171,7 @@ impl Installation {
     }
 
     /// The tenant's recurring schedule, if there is one.
-    pub async fn schedule(
-        &self,
-        tenant: &TenantOptions,
-    ) -> Result<Option<aws_sdk_scheduler::operation::get_schedule::GetScheduleOutput>> {
+    pub async fn schedule(&self, tenant: &TenantOptions) -> Result<Option<GetScheduleOutput>> {
         let got = aws_sdk_scheduler::Client::new(&self.administrator)
             .get_schedule()
             .group_name(self.stack.output("ScheduleGroup")?)
@@ -185,7 +183,7 @@ impl Installation {
             Err(error)
                 if error
                     .as_service_error()
-                    .is_some_and(|e| e.is_resource_not_found_exception()) =>
+                    .is_some_and(GetScheduleError::is_resource_not_found_exception) =>
             {
                 Ok(None)
             }

@@ -162,7 +162,7 @@ fn a_recording_that_cannot_be_judged_is_an_error() -> Result<()> {
             None,
         ),
     ] {
-        assert!(judged(&[wrong.clone()]).is_err(), "{wrong:?}");
+        assert!(judged(std::slice::from_ref(&wrong)).is_err(), "{wrong:?}");
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 
 use super::installation::{Installation, World, path, until};
 use anyhow::{Context, Result, ensure};
+use aws_sdk_scheduler::types::ScheduleState;
 use aws_sdk_sqs::types::MessageSystemAttributeName;
 use microsoft_simulator::{Fault, FaultKind, TenantOptions};
 use muster_aws::{
@@ -395,7 +396,7 @@ async fn pausing_stops_the_schedule(muster: &Installation, tenant: &TenantOption
             .await?;
         assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
         let schedule = muster.schedule(tenant).await?.context("a schedule")?;
-        assert_eq!(schedule.state().map(|state| state.as_str()), Some(state));
+        assert_eq!(schedule.state().map(ScheduleState::as_str), Some(state));
     }
     Ok(())
 }
