@@ -64,7 +64,7 @@ impl<'a> Graph<'a> {
     /// One page. Counts its requests and waits.
     pub async fn page(
         &self,
-        dataset: &Dataset,
+        dataset: &'static Dataset,
         url: &Url,
         clock: &Clock,
         counters: &mut Counters,
@@ -120,7 +120,7 @@ impl<'a> Graph<'a> {
 }
 
 /// What cannot be read as a page is asked for again: bodies are cut short on the way at times.
-fn parse(dataset: &Dataset, body: &[u8]) -> Result<Page, Fault> {
+fn parse(dataset: &'static Dataset, body: &[u8]) -> Result<Page, Fault> {
     let page = match dataset.enumeration {
         Enumeration::Report => page::from_csv(dataset, body),
         _ => page::from_json(dataset, body),

@@ -1,6 +1,6 @@
 //! Where each dataset of a tenant stands: the stored facts behind every "fresh" and every gap.
 
-use crate::{Dataset, Verdict};
+use crate::{Dataset, Verdict, index::IndexMark, summary::Counts};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -33,6 +33,9 @@ pub struct DatasetState {
     /// The last enumeration that was proven complete.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub complete: Option<Completeness>,
+    /// The stored index, where it may be believed; absent while the dataset is being written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub index: Option<IndexMark>,
     /// A removal that waits for a person's answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held_removal: Option<HeldRemoval>,
@@ -141,6 +144,9 @@ pub struct Checkpoint {
     /// When that page link was given; it lives minutes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_link_at: Option<Timestamp>,
+    /// What had been counted by then, where it was counted as it was read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub counts: Option<Counts>,
 }
 
 /// The proof that an enumeration held everything there was.
@@ -181,6 +187,7 @@ impl DatasetState {
             run: Counters::default(),
             checkpoint: Checkpoint::default(),
             complete: None,
+            index: None,
             held_removal: None,
             removal_allowed: false,
         }

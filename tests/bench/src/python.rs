@@ -23,7 +23,13 @@ pub fn interpreter() -> Result<PathBuf> {
     }
     run(Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
     run(Command::new(&python)
-        .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
+        .args([
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+        ])
         .args(["--requirement", requirements]))?;
     std::fs::write(stamp, wanted)?;
     Ok(python)
