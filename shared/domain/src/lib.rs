@@ -15,6 +15,7 @@ pub mod fault;
 pub mod ids;
 pub mod index;
 pub mod integration;
+pub mod pace;
 pub mod page;
 pub mod permission;
 pub mod plan;

@@ -183,9 +183,8 @@ fn units(request: &Value) -> usize {
 }
 
 fn attribute_bytes(value: &Value) -> usize {
-    let (kind, value) = match value.as_object().and_then(|one| one.iter().next()) {
-        Some(one) => one,
-        None => return 0,
+    let Some((kind, value)) = value.as_object().and_then(|one| one.iter().next()) else {
+        return 0;
     };
     match (kind.as_str(), value) {
         ("S", Value::String(text)) => text.len(),
