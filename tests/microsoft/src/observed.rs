@@ -129,7 +129,9 @@ async fn strike(fault: FaultKind, seen: &Observed, request: Request, next: Next)
         FaultKind::HalfGzip => {
             let mut response = rewrite(next.run(request).await, half_gzip).await;
             let gzip = HeaderValue::from_static("gzip");
-            response.headers_mut().insert(header::CONTENT_ENCODING, gzip);
+            response
+                .headers_mut()
+                .insert(header::CONTENT_ENCODING, gzip);
             response
         }
         FaultKind::Truncate => rewrite(next.run(request).await, truncated).await,

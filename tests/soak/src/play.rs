@@ -372,7 +372,12 @@ async fn judge(
         } else {
             played.told += 1;
         }
-        let just_now = state.last_attempt_at.is_some_and(|at| at >= began);
+        // An enumeration that began in an earlier round is of that time.
+        let resumed = state
+            .complete
+            .as_ref()
+            .is_some_and(|whole| whole.began_at < began && whole.ended_at >= began);
+        let just_now = state.last_attempt_at.is_some_and(|at| at >= began) && !resumed;
         if state.phase == Phase::Fresh && just_now && !moved && state.held_removal.is_none() {
             same(name, &held, &rig.truth(name)?).context("it is called fresh")?;
         }
