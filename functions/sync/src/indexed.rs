@@ -2,8 +2,8 @@
 //! under the dataset's state.
 //!
 //! While a dataset is being written its stored state has no mark: a run that ends in the middle
-//! leaves an index that is not believed. A run that finds its dataset so cannot know whether the
-//! worker before it is quite gone: it makes the index anew, and leaves none itself.
+//! leaves an index that is not believed. Nor is one believed that was made while a worker that had
+//! been taken over may still have been writing (`DatasetState::distrust`).
 
 use crate::{diff::Held, read::Reading, run::Run};
 use jiff::Timestamp;
@@ -11,7 +11,6 @@ use muster_domain::{
     Dataset, DatasetState,
     index::{self, Index, IndexMark, IndexRun, Unsaved},
     plan::From,
-    state::Phase,
 };
 use muster_platform::store::{StoreError, Units};
 
@@ -22,8 +21,6 @@ pub(crate) struct Indexed {
     mark: Option<IndexMark>,
     /// When the index was made from the stored records.
     made_at: Timestamp,
-    /// Whether a mark may be left at the end.
-    kept: bool,
     /// What a delta round changed: each record's key hash, with its digest unless it is gone.
     pub changed: Vec<(u64, Option<muster_domain::record::Digest>)>,
 }
@@ -35,7 +32,6 @@ impl Indexed {
         Self {
             made_at: mark.as_ref().map_or(now, |mark| mark.made_at),
             mark,
-            kept: state.phase != Phase::Running,
             changed: Vec::new(),
         }
     }
@@ -82,9 +78,6 @@ impl Reading<'_> {
     /// Stores what has changed of the index, and leaves its mark in the state.
     pub(crate) async fn close_index(&mut self) -> Result<(), StoreError> {
         let mark = self.indexed.mark.take();
-        if !self.indexed.kept {
-            return Ok(());
-        }
         self.state.index = match &mut self.held {
             Held::Whole(index) => match index.unsaved() {
                 Unsaved::Nothing => mark,

@@ -54,6 +54,8 @@ pub(crate) struct Reading<'a> {
     from_start: bool,
     pub units: Units,
     began: Timestamp,
+    /// When the first page was asked for, in an earlier run perhaps.
+    enumeration_began: Timestamp,
     saved_at: Timestamp,
     pub read: u64,
     unkeyed: u64,
@@ -172,6 +174,9 @@ impl<'a> Reading<'a> {
         };
         let history = state.complete.is_some();
         let from_start = *from == From::Start;
+        let resumed = matches!(from, From::NextLink(_));
+        let enumeration_began = state.checkpoint.began_at.filter(|_| resumed);
+        let read = if resumed { state.checkpoint.objects } else { 0 };
         let mut reading = Self {
             run,
             dataset,
@@ -183,8 +188,9 @@ impl<'a> Reading<'a> {
             from_start,
             units,
             began,
+            enumeration_began: enumeration_began.unwrap_or(began),
             saved_at: Timestamp::UNIX_EPOCH,
-            read: 0,
+            read,
             unkeyed: 0,
             links: HashSet::new(),
         };
@@ -320,6 +326,8 @@ impl<'a> Reading<'a> {
             self.state.checkpoint.next_link = Some(link);
             self.state.checkpoint.next_link_at = Some(now());
             self.state.checkpoint.counts = self.counted.so_far();
+            self.state.checkpoint.began_at = Some(self.enumeration_began);
+            self.state.checkpoint.objects = self.read;
         }
         if now().duration_since(self.saved_at) >= SAVE_EVERY || self.run.clock.over() {
             self.save().await?;
@@ -361,7 +369,7 @@ impl<'a> Reading<'a> {
         };
         if !matches!(from, From::DeltaLink(_)) {
             self.state.complete = Some(Completeness {
-                began_at: self.began,
+                began_at: self.enumeration_began,
                 ended_at,
                 objects: self.read,
                 proof: proof.to_owned(),

@@ -123,11 +123,16 @@ async fn run(services: &Services, lease: Lease, clock: Clock) -> Result<Outcome,
     };
     let Loaded {
         integration,
-        states,
+        mut states,
         token,
         secret,
         goes_on,
     } = loaded;
+    if let Some(contested_at) = lease.contested_at {
+        states
+            .iter_mut()
+            .for_each(|state| state.distrust(contested_at));
+    }
     let began = integration.sync.started_at.unwrap_or_else(now);
     let plan = plan::plan(&integration, &states, now());
     let hosts = services.microsoft.hosts(integration.cloud);
