@@ -211,9 +211,9 @@ impl DatasetState {
         }
     }
 
-    /// Forgets where the next delta round begins, and the index, where two workers may have been at the tenant at
-    /// once: what the slower one wrote late is in no delta round, and comes right only in a whole
-    /// enumeration that began after it was gone.
+    /// Forgets where the next delta round begins, and the index, where two workers may have been at
+    /// the tenant at once: what the slower one wrote late is in no delta round and in no index, and
+    /// comes right only in a whole enumeration that began after it was gone.
     pub fn distrust(&mut self, contested_at: Timestamp) {
         let safe = contested_at
             .checked_add(STALE_WORKER_LIFE)

@@ -37,6 +37,8 @@ pub struct Task {
     pub tenant: TenantId,
     /// Seconds that an invocation may last, as Lambda's limit would have it.
     pub limit_seconds: Option<u64>,
+    /// Whether the published quotas are held.
+    pub within_quotas: bool,
 }
 
 /// What a measured process says when it is done.
@@ -50,8 +52,8 @@ pub struct Done {
     pub counters: Counters,
     /// Records of all datasets that are held now.
     pub records: u64,
-    /// Bytes of the index that was in memory, at most.
-    pub index_bytes: u64,
+    /// Users that the summary counts.
+    pub users: Option<u64>,
 }
 
 /// Builds the services that a sync needs, on a vault in this folder.
@@ -86,7 +88,10 @@ pub fn services(
 /// When the sync fails.
 pub async fn run(task: &str) -> Result<()> {
     let task: Task = serde_json::from_str(task)?;
-    let (services, _receiver) = services(&task.folder, task.login, task.graph, task.store)?;
+    let (mut services, _receiver) = services(&task.folder, task.login, task.graph, task.store)?;
+    if task.within_quotas {
+        services.microsoft = services.microsoft.within_quotas();
+    }
     let context = Context::new(services);
     let began = Instant::now();
     let mut invocations = 0;
@@ -103,13 +108,14 @@ pub async fn run(task: &str) -> Result<()> {
     let seconds = began.elapsed().as_secs_f64();
     let store = &context.services().store;
     let integration = store.integration(task.tenant).await?;
+    let integration = integration.context("it is connected")?;
     let states = store.states(task.tenant).await?;
     let done = Done {
         seconds,
         invocations,
-        counters: integration.context("it is connected")?.sync.last,
+        counters: integration.sync.last,
         records: states.iter().map(|state| state.records).sum(),
-        index_bytes: 0,
+        users: integration.glance.users,
     };
     println!("{}", serde_json::to_string(&done)?);
     std::io::stdin().read_line(&mut String::new())?;

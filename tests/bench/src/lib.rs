@@ -4,6 +4,7 @@
 pub mod cost;
 pub mod door;
 pub mod engine;
+pub mod many;
 pub mod muster;
 pub mod process;
 pub mod python;

@@ -4,15 +4,16 @@ use anyhow::{Context, Result, bail};
 use muster_bench::{
     cost,
     door::Batches,
-    engine, python, report,
-    report::Row,
+    engine, many, python,
+    replay::Gate,
+    report::{self, Row},
     share,
     tenant::{How, Measured, Tenant},
     whole,
 };
 use std::{path::Path, time::Duration};
 
-const USAGE: &str = "usage: bench [tables [USERS …]] | whole [USERS …] | cost [USERS …]";
+const USAGE: &str = "usage: bench [tables [USERS …]] | chain [USERS [SECONDS]] | pace [USERS] | many [TENANTS [USERS]] | whole [USERS …] | cost [USERS …]";
 /// Users alone: one dataset, one list.
 const USERS_ALONE: &[&str] = &["User.Read.All"];
 /// And when they last signed in.
@@ -42,6 +43,20 @@ fn main() -> Result<()> {
     let runtime = tokio::runtime::Runtime::new()?;
     match word {
         "tables" => runtime.block_on(tables(&or(&[10_000, 100_000]))),
+        "chain" => match or(&[500_000, 25])[..] {
+            [users] => runtime.block_on(chain(users, 25)),
+            [users, seconds] => runtime.block_on(chain(users, seconds)),
+            _ => bail!(USAGE),
+        },
+        "pace" => match or(&[40_000])[..] {
+            [users] => runtime.block_on(pace(users)),
+            _ => bail!(USAGE),
+        },
+        "many" => match or(&[1_000, 20])[..] {
+            [tenants] => runtime.block_on(many::run(tenants, 20)),
+            [tenants, users] => runtime.block_on(many::run(tenants, users)),
+            _ => bail!(USAGE),
+        },
         "whole" => runtime.block_on(whole::run(&or(&[1_000, 50_000]))),
         "cost" => runtime.block_on(cost::run(&or(&[100, 1_000]))),
         _ => bail!(USAGE),
@@ -143,5 +158,52 @@ async fn small_function(python: &Path, text: &mut String) -> Result<()> {
     let reference = tenant.reference(python.to_owned(), how).await?;
     let name = "Python, the same".to_owned();
     say(text, &row(name, users, pages, reference).line());
+    Ok(())
+}
+
+/// A first sync under a limit that it cannot keep, by as many invocations as it takes.
+async fn chain(users: u32, seconds: u32) -> Result<()> {
+    let tenant = Tenant::connect(users, USERS_ALONE).await?;
+    let how = How {
+        batches: Batches::Accepted,
+        limit_seconds: Some(u64::from(seconds)),
+        ..How::default()
+    };
+    let measured = tenant.sync(how).await?;
+    let done = measured.done;
+    println!(
+        "{users} users under a limit of {seconds} s: {} invocations, {} records held, {:?} users counted",
+        done.invocations, done.records, done.users
+    );
+    print!("{}", report::HEAD);
+    let name = format!("Muster, {users} users, {} invocations", done.invocations);
+    let pages = Some(tenant.user_pages);
+    print!("{}", row(name, users, pages, measured).line());
+    anyhow::ensure!(done.users == Some(u64::from(users)), "not all of them");
+    Ok(())
+}
+
+/// The reports on authentication methods, 5 requests in 10 seconds, against a bucket of that quota.
+async fn pace(users: u32) -> Result<()> {
+    let tenant = Tenant::connect(users, WITH_SIGN_INS).await?;
+    let service = muster_domain::pace::Service::IdentityReports;
+    let quota = service.quota().context("it has a quota")?;
+    let gate = Gate::new("/reports/authenticationMethods/", quota);
+    tenant.graph.set_gate(Some(gate));
+    let how = How {
+        batches: Batches::Accepted,
+        within_quotas: true,
+        ..How::default()
+    };
+    let measured = tenant.sync(how).await?;
+    let gate = tenant.graph.set_gate(None).context("the gate")?;
+    println!(
+        "{} requests in {:.0} s: {:.1} % of the quota used, {} answered 429, {} sent while told to wait",
+        gate.granted,
+        measured.done.seconds,
+        gate.used() * 100.0,
+        gate.refused,
+        gate.asked_while_closed
+    );
     Ok(())
 }

@@ -37,6 +37,82 @@ struct Inner {
     requests: AtomicU64,
     latency_ms: AtomicU64,
     first: Mutex<Option<Instant>>,
+    gate: Mutex<Option<Gate>>,
+}
+
+/// A quota on part of Graph: a bucket that fills evenly. Whoever asks of an empty one is told how
+/// long to wait, and asks in vain until then.
+#[derive(Debug, Clone)]
+pub struct Gate {
+    /// The paths that it counts contain this.
+    pub path: &'static str,
+    /// Requests in a window.
+    pub units: u32,
+    /// The window.
+    pub window: Duration,
+    /// Requests answered.
+    pub granted: u32,
+    /// Requests answered with 429.
+    pub refused: u32,
+    /// Requests that came while told to wait, the time on the wire allowed for.
+    pub asked_while_closed: u32,
+    began: Option<Instant>,
+    last: Option<Instant>,
+    tokens: f64,
+    closed: Option<(Instant, Instant)>,
+}
+
+/// What a request that was under way when the gate closed may take to arrive.
+const WIRE: Duration = Duration::from_millis(50);
+
+impl Gate {
+    /// A gate with its bucket full.
+    pub fn new(path: &'static str, quota: muster_domain::pace::Quota) -> Self {
+        Self {
+            path,
+            units: quota.units,
+            window: quota.window,
+            granted: 0,
+            refused: 0,
+            asked_while_closed: 0,
+            began: None,
+            last: None,
+            tokens: f64::from(quota.units),
+            closed: None,
+        }
+    }
+
+    /// The part of the quota that was used, from the first request to the last: what the bucket
+    /// held, and what came to it in that time.
+    pub fn used(&self) -> f64 {
+        let time = self.began.zip(self.last).map(|(began, last)| last - began);
+        let windows = time.unwrap_or_default().as_secs_f64() / self.window.as_secs_f64();
+        f64::from(self.granted) / (f64::from(self.units) * (1.0 + windows))
+    }
+
+    /// Lets a request through, with the part of the quota that is used; or says how many seconds
+    /// to wait.
+    fn pass(&mut self, now: Instant) -> Result<f64, u64> {
+        let rate = f64::from(self.units) / self.window.as_secs_f64();
+        let since = self.last.map_or(Duration::ZERO, |last| now - last);
+        self.began.get_or_insert(now);
+        self.last = Some(now);
+        self.tokens = (self.tokens + since.as_secs_f64() * rate).min(f64::from(self.units));
+        if let Some((closed, until)) = self.closed.filter(|(_, until)| now < *until) {
+            self.asked_while_closed += u32::from(now > closed + WIRE);
+            self.refused += 1;
+            return Err((until - now).as_secs() + 1);
+        }
+        if self.tokens < 1.0 {
+            self.refused += 1;
+            let wait = Duration::from_secs_f64(((1.0 - self.tokens) / rate).ceil());
+            self.closed = Some((now, now + wait));
+            return Err(wait.as_secs());
+        }
+        self.tokens -= 1.0;
+        self.granted += 1;
+        Ok(1.0 - self.tokens / f64::from(self.units))
+    }
 }
 
 impl Replay {
@@ -56,6 +132,7 @@ impl Replay {
                 requests: AtomicU64::default(),
                 latency_ms: AtomicU64::default(),
                 first: Mutex::default(),
+                gate: Mutex::default(),
             }),
         };
         let router = Router::new().fallback(answer).with_state(replay.clone());
@@ -79,6 +156,16 @@ impl Replay {
         let first = self.inner.first.lock();
         let first = first.unwrap_or_else(PoisonError::into_inner).take();
         (self.inner.requests.swap(0, Ordering::Relaxed), first)
+    }
+
+    /// Puts a quota on part of Graph, in place of any before; gives that back.
+    pub fn set_gate(&self, gate: Option<Gate>) -> Option<Gate> {
+        std::mem::replace(&mut *self.gate(), gate)
+    }
+
+    fn gate(&self) -> std::sync::MutexGuard<'_, Option<Gate>> {
+        let gate = self.inner.gate.lock();
+        gate.unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Forgets the recorded pages: the simulated tenant has changed.
@@ -142,6 +229,8 @@ impl Replay {
     }
 }
 
+const USED: header::HeaderName = header::HeaderName::from_static("x-ms-throttle-limit-percentage");
+
 async fn answer(State(replay): State<Replay>, uri: Uri, headers: HeaderMap) -> Response {
     let inner = &replay.inner;
     inner.requests.fetch_add(1, Ordering::Relaxed);
@@ -155,7 +244,22 @@ async fn answer(State(replay): State<Replay>, uri: Uri, headers: HeaderMap) -> R
         tokio::time::sleep(Duration::from_millis(latency)).await;
     }
     let place = uri.path_and_query().map_or("/", |place| place.as_str());
-    let json = [(header::CONTENT_TYPE, "application/json")];
+    let gated = match replay.gate().as_mut() {
+        Some(gate) if place.contains(gate.path) => Some(gate.pass(Instant::now())),
+        _ => None,
+    };
+    let used = match gated {
+        Some(Err(seconds)) => {
+            let told = [(header::RETRY_AFTER, seconds.to_string())];
+            return (StatusCode::TOO_MANY_REQUESTS, told, "{}").into_response();
+        }
+        Some(Ok(used)) if used >= 0.8 => used.to_string(),
+        _ => String::new(),
+    };
+    let json = [
+        (header::CONTENT_TYPE, "application/json".to_owned()),
+        (USED, used),
+    ];
     let known = replay.pages().get(place).cloned();
     if let Some(body) = known {
         return (json, body).into_response();

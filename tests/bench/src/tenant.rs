@@ -66,6 +66,8 @@ pub struct How {
     pub share: Option<f64>,
     /// Seconds an invocation may last.
     pub limit_seconds: Option<u64>,
+    /// Whether the published quotas are held.
+    pub within_quotas: bool,
     /// What the door does with batches.
     pub batches: Batches,
     /// How long Graph takes to answer.
@@ -115,6 +117,7 @@ impl Tenant {
             store,
             tenant: id,
             limit_seconds: None,
+            within_quotas: false,
         };
         let mut tenant = Self {
             graph,
@@ -140,7 +143,8 @@ impl Tenant {
         let bearer = self.bearer().await?;
         for dataset in muster_domain::datasets::ALL {
             let verdict = muster_domain::Verdict::of_roles(dataset, &self.roles());
-            let recorded = ["users", "sign_in_activity"].contains(&dataset.name);
+            let recorded =
+                ["users", "sign_in_activity", "mfa_registration"].contains(&dataset.name);
             if recorded && verdict.allows() {
                 let first = dataset.first_request(self.options.client_id.into());
                 let pages = self.graph.record(&first, &bearer).await?;
@@ -210,6 +214,7 @@ impl Tenant {
         self.door.take();
         let task = Task {
             limit_seconds: how.limit_seconds,
+            within_quotas: how.within_quotas,
             ..self.task.clone()
         };
         let mut command = Command::new(std::env::current_exe()?);
@@ -260,7 +265,7 @@ impl Tenant {
                 invocations: 1,
                 counters: muster_domain::state::Counters::default(),
                 records: said["records"].as_u64().context("records")?,
-                index_bytes: 0,
+                users: None,
             },
             used,
             to_first_request: first.map_or(Duration::ZERO, |first| first - began),

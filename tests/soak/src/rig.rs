@@ -333,8 +333,9 @@ pub fn truth(tenant: &TenantHandle, name: &str) -> Result<Records> {
         let report = csv(dataset, &tenant.objects(dataset.path));
         let page = page::from_csv(dataset, report.as_bytes())?;
         for entry in page.entries {
-            if let Entry::Is(record) = entry {
-                records.insert(record.key.clone(), record.to_object(dataset));
+            if let Entry::Is(row) = entry {
+                let object = row.record(dataset)?.to_object(dataset);
+                records.insert(row.key, object);
             }
         }
         return Ok(records);

@@ -322,25 +322,30 @@ impl Store {
         puts: &[(String, String)],
     ) -> Result<Units, StoreError> {
         let pk = format!("TENANT#{tenant}#{}", dataset.name);
-        stream::iter(puts.chunks(ITEMS_A_BATCH))
-            .map(async |puts| {
-                let body = puts_body(&self.assets, &pk, puts);
-                let sent = self
-                    .at(tenant)
-                    .await
-                    .batch_write_item()
-                    .customize()
-                    .mutate_request(move |request| put_body(request, &body))
-                    .send()
-                    .await?;
-                self.take_up(tenant, &self.assets, sent).await
-            })
+        let bodies: Vec<String> = puts
+            .chunks(ITEMS_A_BATCH)
+            .map(|puts| puts_body(&self.assets, &pk, puts))
+            .collect();
+        stream::iter(bodies)
+            .map(|body| self.send_body(tenant, body))
             .buffer_unordered(BATCHES_IN_FLIGHT)
             .try_fold(Units::default(), |mut sum, units| async move {
                 sum += units;
                 Ok(sum)
             })
             .await
+    }
+
+    async fn send_body(&self, tenant: TenantId, body: String) -> Result<Units, StoreError> {
+        let sent = self
+            .at(tenant)
+            .await
+            .batch_write_item()
+            .customize()
+            .mutate_request(move |request| put_body(request, &body))
+            .send()
+            .await?;
+        self.take_up(tenant, &self.assets, sent).await
     }
 
     async fn send_all(
