@@ -9,6 +9,7 @@ export CARGO_TERM_COLOR ?= never
 
 BODIES ?=
 N ?=
+BENCH ?= tables
 
 .PHONY: help demo test fmt clippy unit deny template bootstraps rehearsal-tools sizes conformance bench docs tools
 
@@ -94,9 +95,9 @@ conformance: ## BODIES=DIR: syncs a directory of recorded Graph bodies and compa
 	@test -n "$(BODIES)" || { echo "say which bodies: make conformance BODIES=DIR"; exit 2; }
 	cargo run --locked --quiet --package muster-it --bin conformance -- "$(BODIES)"
 
-bench: ## records per CPU second, peak memory and requests for 1,000 and 50,000 users
+bench: ## what syncs cost, beside a program in Python; writes docs/performance.md. BENCH="tables 500000" and others
 	cargo build --locked --profile measured --quiet --package muster --package muster-bench --bins
-	$(CARGO_TARGET_DIR)/measured/bench
+	$(CARGO_TARGET_DIR)/measured/bench $(BENCH)
 
 docs: ## writes docs/datasets.md anew from the registry
 	UPDATE_DOCS=1 cargo test --locked --package muster-domain --test datasets

@@ -4,31 +4,56 @@ use jiff::Timestamp;
 use muster_domain::{
     Dataset, Record,
     change::Change,
+    index::{self, Index, Shown},
     page::Entry,
-    record::{self, Digest},
+    record,
     state::Counters,
 };
 use muster_platform::store::Batch;
-use std::collections::HashMap;
+use std::collections::{HashMap, hash_map};
 
 /// What is known of the records held.
 #[derive(Debug)]
 pub(crate) enum Held {
-    /// All of them, by digest, each with whether this enumeration has shown it.
-    Whole(HashMap<String, (Digest, bool)>),
+    /// All of them, by an index, which also knows what this enumeration has shown.
+    Whole(Index),
     /// Only those of the page in hand, by text: a delta round names few.
     Page(HashMap<String, String>),
 }
 
+/// One entry of a page, and what is known of it.
+#[derive(Debug)]
+pub(crate) struct Told {
+    pub entry: Entry,
+    /// What the index knew, where the entry is a record and there is an index.
+    shown: Option<(Shown, bool)>,
+}
+
+impl Told {
+    /// The keys whose stored text is needed to tell what changed.
+    pub fn wanted(entries: &[Self], history: bool) -> Vec<String> {
+        let wanted = entries.iter().filter(|told| match told.shown {
+            None => true,
+            Some((shown, _)) => history && shown == Shown::Differs,
+        });
+        wanted.map(|told| key(&told.entry).to_owned()).collect()
+    }
+
+    /// Whether this enumeration has shown the record before.
+    pub fn again(&self) -> bool {
+        self.shown.is_some_and(|(_, again)| again)
+    }
+}
+
 /// A page's entries, the last one for each key: a page may repeat an object.
 pub(crate) fn last_of_each(entries: Vec<Entry>) -> Vec<Entry> {
-    let mut places: HashMap<String, usize> = HashMap::new();
+    let mut places: HashMap<u64, usize> = HashMap::with_capacity(entries.len());
     let mut last: Vec<Entry> = Vec::with_capacity(entries.len());
     for entry in entries {
-        match places.get(key(&entry)) {
-            Some(&place) => last[place] = entry,
-            None => {
-                places.insert(key(&entry).to_owned(), last.len());
+        match places.entry(index::name(key(&entry))) {
+            hash_map::Entry::Occupied(place) => last[*place.get()] = entry,
+            hash_map::Entry::Vacant(place) => {
+                place.insert(last.len());
                 last.push(entry);
             }
         }
@@ -38,44 +63,39 @@ pub(crate) fn last_of_each(entries: Vec<Entry>) -> Vec<Entry> {
 
 pub(crate) fn key(entry: &Entry) -> &str {
     match entry {
-        Entry::Is(record) => &record.key,
+        Entry::Is(row) => &row.key,
         Entry::Gone(key) => key,
     }
 }
 
 impl Held {
-    /// The keys whose stored text is needed to tell what changed.
-    pub fn wanted(&self, entries: &[Entry], history: bool) -> Vec<String> {
-        let wanted = entries.iter().filter(|entry| match (self, entry) {
-            (Self::Page(_), _) => true,
-            (Self::Whole(held), Entry::Is(record)) => {
-                history
-                    && held
-                        .get(&record.key)
-                        .is_some_and(|(digest, _)| *digest != record::digest(&record.to_text()))
-            }
-            (Self::Whole(_), Entry::Gone(_)) => false,
-        });
-        wanted.map(|entry| key(entry).to_owned()).collect()
+    /// Takes note of what a page shows. What a whole enumeration says is gone counts as not shown,
+    /// and goes at the end with all others that were not, under the same guard; says how many it
+    /// had shown before.
+    pub fn show(&mut self, entries: Vec<Entry>) -> (Vec<Told>, u64) {
+        let (mut all, mut hidden) = (Vec::with_capacity(entries.len()), 0);
+        for entry in entries {
+            let name = index::name(key(&entry));
+            let shown = match (&mut *self, &entry) {
+                (Self::Page(_), _) => None,
+                (Self::Whole(index), Entry::Is(row)) => {
+                    Some(index.show(name, record::digest(&row.text)))
+                }
+                (Self::Whole(index), Entry::Gone(_)) => {
+                    hidden += u64::from(index.unshow(name));
+                    continue;
+                }
+            };
+            all.push(Told { entry, shown });
+        }
+        (all, hidden)
     }
 
     /// How many records are held, where all are known.
     pub fn len(&self) -> Option<u64> {
         match self {
-            Self::Whole(held) => Some(held.len() as u64),
+            Self::Whole(index) => Some(index.len()),
             Self::Page(_) => None,
-        }
-    }
-
-    /// The keys that this enumeration has not shown.
-    pub fn unseen(&self) -> Vec<String> {
-        match self {
-            Self::Whole(held) => held
-                .iter()
-                .filter(|(_, (_, seen))| !seen)
-                .map(|(key, _)| key.clone())
-                .collect(),
-            Self::Page(_) => Vec::new(),
         }
     }
 }
@@ -85,7 +105,7 @@ impl Held {
 pub(crate) fn diff(
     dataset: &Dataset,
     held: &mut Held,
-    entries: Vec<Entry>,
+    entries: Vec<Told>,
     texts: &HashMap<String, String>,
     history: bool,
     at: Timestamp,
@@ -95,25 +115,30 @@ pub(crate) fn diff(
     if let Held::Page(page) = held {
         page.clone_from(texts);
     }
-    for entry in entries {
-        let before = texts.get(key(&entry)).map(String::as_str);
-        match entry {
-            Entry::Is(record) => {
+    for told in entries {
+        let before = texts.get(key(&told.entry)).map(String::as_str);
+        match told.entry {
+            Entry::Is(row) => {
                 counters.read += 1;
-                let text = record.to_text();
-                if same(held, &record.key, &text) {
+                let same = match (&told.shown, before) {
+                    (Some((Shown::Same, _)), _) => true,
+                    (_, Some(before)) => before == row.text,
+                    (_, None) => false,
+                };
+                if same {
                     counters.unchanged += 1;
                     continue;
                 }
                 counters.written += 1;
                 if history {
-                    note(dataset, &mut batch, &record.key, before, Some(&record), at);
+                    let after = row.record(dataset).ok();
+                    note(dataset, &mut batch, &row.key, before, after.as_ref(), at);
                 }
-                batch.puts.push((record.key, text));
+                batch.puts.push((row.key, row.text));
             }
             // A first round names people deleted long ago, too: nothing of them is held.
             Entry::Gone(key) => {
-                if forget(held, &key) {
+                if before.is_some() {
                     counters.read += 1;
                     remove(dataset, &mut batch, key, before, history, at, counters);
                 }
@@ -139,34 +164,6 @@ pub(crate) fn remove(
         note(dataset, batch, &key, before, None, at);
     }
     batch.deletes.push(key);
-}
-
-/// Whether the record is held just so; it is known as shown, and as so, from now on.
-fn same(held: &mut Held, key: &str, text: &str) -> bool {
-    match held {
-        Held::Whole(held) => {
-            let digest = record::digest(text);
-            let before = held.insert(key.to_owned(), (digest, true));
-            before.is_some_and(|(before, _)| before == digest)
-        }
-        Held::Page(held) => held
-            .insert(key.to_owned(), text.to_owned())
-            .is_some_and(|before| before == text),
-    }
-}
-
-/// Takes note that a record is gone; whether it is to be removed at once. In a whole enumeration
-/// it counts as not shown, and goes at the end with all others that were not, under the same guard.
-fn forget(held: &mut Held, key: &str) -> bool {
-    match held {
-        Held::Whole(held) => {
-            if let Some((_, shown)) = held.get_mut(key) {
-                *shown = false;
-            }
-            false
-        }
-        Held::Page(held) => held.remove(key).is_some(),
-    }
 }
 
 fn note(
@@ -223,7 +220,7 @@ mod tests {
 
     fn entries(page: &[(u8, Option<u8>)]) -> Vec<Entry> {
         let entry = |(key, name): &(u8, Option<u8>)| match name {
-            Some(name) => Entry::Is(user(*key, *name)),
+            Some(name) => Entry::Is(user(*key, *name).into()),
             None => Entry::Gone(key.to_string()),
         };
         last_of_each(page.iter().map(entry).collect())
@@ -243,8 +240,8 @@ mod tests {
     fn run(store: &mut Store, held: &mut Held, pages: &[Vec<(u8, Option<u8>)>]) -> Counters {
         let mut counters = Counters::default();
         for page in pages {
-            let entries = entries(page);
-            let found = texts(store, &held.wanted(&entries, true));
+            let (entries, _) = held.show(entries(page));
+            let found = texts(store, &Told::wanted(&entries, true));
             let at = Timestamp::UNIX_EPOCH;
             let batch = diff(&USERS, held, entries, &found, true, at, &mut counters);
             assert_eq!(batch.changes.len(), batch.puts.len() + batch.deletes.len());
@@ -257,12 +254,16 @@ mod tests {
         #[test]
         fn a_whole_enumeration_makes_the_store_what_the_pages_say(before in pages(), after in pages()) {
             let mut store = truth(&before, Store::new());
-            let digests = store.iter().map(|(key, text)| (key.clone(), (record::digest(text), false)));
-            let mut held = Held::Whole(digests.collect());
-            let counters = run(&mut store, &mut held, &after);
-            for key in held.unseen() {
-                store.remove(&key);
+            let mut index = Index::new();
+            for (key, text) in &store {
+                index.stored(index::name(key), record::digest(text));
             }
+            let mut held = Held::Whole(index);
+            let counters = run(&mut store, &mut held, &after);
+            let Held::Whole(index) = held else { unreachable!() };
+            let before = store.len() as u64;
+            store.retain(|key, _| index.has_shown(index::name(key)));
+            prop_assert_eq!(before - store.len() as u64, index.unseen());
             prop_assert_eq!(&store, &truth(&after, Store::new()));
             prop_assert_eq!(counters.read, counters.written + counters.unchanged);
         }

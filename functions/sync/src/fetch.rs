@@ -64,23 +64,32 @@ impl<'a> Graph<'a> {
     /// One page. Counts its requests and waits.
     pub async fn page(
         &self,
-        dataset: &Dataset,
+        dataset: &'static Dataset,
         url: &Url,
         clock: &Clock,
         counters: &mut Counters,
     ) -> Result<Page, Fault> {
         let (mut tries, mut unlicensed, mut reminted) = (0, 0, false);
         loop {
+            self.leave(dataset, clock, counters).await?;
             let (minting, token) = self.token.read().await.clone();
             counters.requests += 1;
             let answer = self
                 .microsoft
                 .get(dataset, &self.hosts, url.clone(), &token.bearer)
                 .await;
+            let paces = self.microsoft.paces();
+            if let Ok(Some(used)) = answer.as_ref().map(|answer| answer.quota_used) {
+                paces.heard(self.tenant, dataset, used);
+            }
             let fault = match answer.and_then(|answer| parse(dataset, &answer.body)) {
                 Ok(page) => return Ok(page),
                 Err(fault) => fault,
             };
+            if let Fault::Throttled(told) = &fault {
+                let wait = told.unwrap_or_else(|| fault::back_off(tries));
+                paces.throttled(self.tenant, dataset, wait);
+            }
             let pause = match &fault {
                 Fault::TokenRefused if !reminted => {
                     reminted = true;
@@ -104,6 +113,24 @@ impl<'a> Graph<'a> {
         }
     }
 
+    /// Waits until a request may go out. Where that is longer than this run lasts, it is as if
+    /// Microsoft had said so.
+    async fn leave(
+        &self,
+        dataset: &'static Dataset,
+        clock: &Clock,
+        counters: &mut Counters,
+    ) -> Result<(), Fault> {
+        while let Err(wait) = self.microsoft.paces().ask(self.tenant, dataset) {
+            if clock.over() || wait > clock.left() {
+                return Err(Fault::Throttled(Some(wait)));
+            }
+            counters.throttled_ms += u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+            tokio::time::sleep(wait).await;
+        }
+        Ok(())
+    }
+
     /// Mints a new token, unless another dataset has done so meanwhile.
     async fn remint(&self, minting: u32) -> Result<(), Fault> {
         let mut held = self.token.write().await;
@@ -120,7 +147,7 @@ impl<'a> Graph<'a> {
 }
 
 /// What cannot be read as a page is asked for again: bodies are cut short on the way at times.
-fn parse(dataset: &Dataset, body: &[u8]) -> Result<Page, Fault> {
+fn parse(dataset: &'static Dataset, body: &[u8]) -> Result<Page, Fault> {
     let page = match dataset.enumeration {
         Enumeration::Report => page::from_csv(dataset, body),
         _ => page::from_json(dataset, body),

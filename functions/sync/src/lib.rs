@@ -1,9 +1,11 @@
 //! One tenant's sync, in six steps: assume and load, plan, read, remove what is proven gone, come
 //! back when told to wait, sum up. Each step is a file of its name.
 
+mod count;
 mod diff;
 mod fall_short;
 mod fetch;
+mod indexed;
 mod load;
 mod read;
 mod remove;

@@ -17,6 +17,8 @@ pub(crate) struct Loaded {
     pub states: Vec<DatasetState>,
     pub token: Token,
     pub secret: SecretString,
+    /// Whether the sync before this one did not reach its end.
+    pub goes_on: bool,
 }
 
 /// Loads a tenant; `None` when there is no access, which the integration then tells of.
@@ -63,6 +65,7 @@ pub(crate) async fn load(
         }
     };
     let roles = token.claims.roles.clone();
+    let goes_on = integration.sync.started_at.is_some();
     let updated = services
         .store
         .update_integration(tenant, |integration| {
@@ -88,6 +91,7 @@ pub(crate) async fn load(
         states,
         token,
         secret,
+        goes_on,
     }))
 }
 

@@ -3,16 +3,20 @@
 
 use crate::{
     SyncError,
-    diff::{self, Held},
+    count::Counted,
+    diff::{self, Held, Told},
+    indexed::Indexed,
     run::Run,
 };
 use jiff::{SignedDuration, Timestamp};
 use muster_domain::{
     Dataset, DatasetState, Enumeration, Verdict,
     fault::Fault,
+    index,
     page::Page,
     plan::From,
-    state::{Checkpoint, Completeness, Phase},
+    record,
+    state::{Checkpoint, Completeness, Counters, Phase},
 };
 use muster_platform::{
     now,
@@ -26,6 +30,8 @@ use url::Url;
 pub(crate) struct End {
     pub dataset: &'static Dataset,
     pub state: DatasetState,
+    /// What was counted for the summary.
+    pub counted: Counted,
     /// The deadline came first: there is more to read at once.
     pub cut_off: bool,
     /// Microsoft said to come back then.
@@ -39,12 +45,17 @@ pub(crate) struct Reading<'a> {
     pub dataset: &'static Dataset,
     pub state: DatasetState,
     pub held: Held,
+    pub indexed: Indexed,
+    /// What is counted for the summary.
+    pub counted: Counted,
     /// Whether changes are recorded: from the second whole enumeration on.
     pub history: bool,
     /// Whether every object since the first page has been seen by this very enumeration.
     from_start: bool,
     pub units: Units,
     began: Timestamp,
+    /// When the first page was asked for, in an earlier run perhaps.
+    enumeration_began: Timestamp,
     saved_at: Timestamp,
     pub read: u64,
     unkeyed: u64,
@@ -83,6 +94,8 @@ pub(crate) async fn read(
         Err(Stop::Fault(Fault::StateLost)) => {
             tracing::info!(tenant.id = %run.tenant, dataset = dataset.name, "the place in the list was lost; enumerating anew");
             reading.state.checkpoint = Checkpoint::default();
+            reading.close_index().await?;
+            reading.state.phase = Phase::Incomplete;
             attempt(run, dataset, reading.state, From::Start).await?
         }
         ended => (ended, reading),
@@ -109,8 +122,9 @@ pub(crate) async fn read(
             reading.fell_short(&fault).await?;
         }
     }
+    reading.close_index().await?;
     reading.save().await?;
-    let state = reading.state;
+    let (state, counted) = (reading.state, reading.counted);
     tracing::info!(
         tenant.id = %run.tenant, dataset = dataset.name, phase = state.phase.name(), verdict = state.verdict.label(),
         read = state.run.read, written = state.run.written, unchanged = state.run.unchanged, removed = state.run.removed,
@@ -119,6 +133,7 @@ pub(crate) async fn read(
     Ok(End {
         dataset,
         state,
+        counted,
         cut_off,
         come_back_at,
     })
@@ -143,38 +158,39 @@ impl<'a> Reading<'a> {
         from: &From,
     ) -> Result<Self, SyncError> {
         let began = now();
+        let mut indexed = Indexed::open(&mut state, began);
         state.phase = Phase::Running;
         state.trouble = None;
         state.last_attempt_at = Some(began);
-        state.run = Default::default();
-        let (held, units) = match from {
-            From::DeltaLink(_) => (Held::Page(Default::default()), Units::default()),
-            From::Start | From::NextLink(_) => {
-                let (digests, units) = run.services.store.digests(run.tenant, dataset).await?;
-                (
-                    Held::Whole(
-                        digests
-                            .into_iter()
-                            .map(|(key, digest)| (key, (digest, false)))
-                            .collect(),
-                    ),
-                    units,
-                )
-            }
+        state.run = Counters::default();
+        let (held, units) = indexed.held(run, dataset, from).await?;
+        let counted = match from {
+            From::Start => Counted::whole(dataset, began, None),
+            From::NextLink(_) => match state.checkpoint.counts.take() {
+                Some(counts) => Counted::whole(dataset, began, Some(counts)),
+                None => Counted::Anew,
+            },
+            From::DeltaLink(_) => Counted::shifted(dataset, began),
         };
         let history = state.complete.is_some();
         let from_start = *from == From::Start;
+        let resumed = matches!(from, From::NextLink(_));
+        let enumeration_began = state.checkpoint.began_at.filter(|_| resumed);
+        let read = if resumed { state.checkpoint.objects } else { 0 };
         let mut reading = Self {
             run,
             dataset,
             state,
             held,
+            indexed,
+            counted,
             history,
             from_start,
             units,
             began,
+            enumeration_began: enumeration_began.unwrap_or(began),
             saved_at: Timestamp::UNIX_EPOCH,
-            read: 0,
+            read,
             unkeyed: 0,
             links: HashSet::new(),
         };
@@ -258,7 +274,8 @@ impl<'a> Reading<'a> {
         self.unkeyed += page.unkeyed;
         self.read += page.entries.len() as u64;
         let entries = diff::last_of_each(page.entries);
-        let wanted = self.held.wanted(&entries, self.history);
+        let (entries, hidden) = self.held.show(entries);
+        let wanted = Told::wanted(&entries, self.history);
         let (texts, units) = self
             .run
             .services
@@ -266,8 +283,8 @@ impl<'a> Reading<'a> {
             .texts(self.run.tenant, self.dataset, &wanted)
             .await?;
         self.units += units;
-        let known = texts.len() as u64;
-        let before = self.state.run;
+        self.counted.page(&entries, hidden, &texts);
+        let removed = self.state.run.removed;
         let batch = diff::diff(
             self.dataset,
             &mut self.held,
@@ -278,14 +295,16 @@ impl<'a> Reading<'a> {
             &mut self.state.run,
         );
         self.state.records = self.held.len().unwrap_or_else(|| {
-            let new = batch
-                .puts
-                .iter()
-                .filter(|(key, _)| !texts.contains_key(key))
-                .count() as u64;
-            debug_assert!(self.state.run.removed - before.removed <= known);
-            (self.state.records + new).saturating_sub(self.state.run.removed - before.removed)
+            let is_new = |(key, _): &&(String, String)| !texts.contains_key(key);
+            let new = batch.puts.iter().filter(is_new).count() as u64;
+            (self.state.records + new).saturating_sub(self.state.run.removed - removed)
         });
+        if let Held::Page(_) = self.held {
+            let puts = batch.puts.iter();
+            let put = puts.map(|(key, text)| (index::name(key), Some(record::digest(text))));
+            let gone = batch.deletes.iter().map(|key| (index::name(key), None));
+            self.indexed.changed.extend(put.chain(gone));
+        }
         Ok(batch)
     }
 
@@ -306,6 +325,9 @@ impl<'a> Reading<'a> {
         if self.state.complete.is_none() && self.unkeyed == 0 {
             self.state.checkpoint.next_link = Some(link);
             self.state.checkpoint.next_link_at = Some(now());
+            self.state.checkpoint.counts = self.counted.so_far();
+            self.state.checkpoint.began_at = Some(self.enumeration_began);
+            self.state.checkpoint.objects = self.read;
         }
         if now().duration_since(self.saved_at) >= SAVE_EVERY || self.run.clock.over() {
             self.save().await?;
@@ -347,7 +369,7 @@ impl<'a> Reading<'a> {
         };
         if !matches!(from, From::DeltaLink(_)) {
             self.state.complete = Some(Completeness {
-                began_at: self.began,
+                began_at: self.enumeration_began,
                 ended_at,
                 objects: self.read,
                 proof: proof.to_owned(),

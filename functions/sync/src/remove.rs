@@ -1,10 +1,12 @@
 //! Removing what a complete enumeration has proven gone.
 
 use crate::{
-    diff,
+    count::Counted,
+    diff::{self, Held},
     read::{Reading, Stop},
 };
 use muster_domain::{
+    index,
     removal::{self, Decision},
     state::HeldRemoval,
 };
@@ -18,10 +20,21 @@ impl Reading<'_> {
         if !self.dataset.enumeration.proves_absence() {
             return Ok(());
         }
-        let unseen = self.held.unseen();
-        let held = self.held.len().unwrap_or(0);
-        let missing = unseen.len() as u64;
+        let Held::Whole(index) = &mut self.held else {
+            return Ok(());
+        };
+        if index.unseen() == 0 {
+            self.state.removal_allowed = false;
+            return Ok(());
+        }
+        // The index knows how many are missing; which they are, and how many there are in all, is
+        // asked of the store itself.
+        let store = &self.run.services.store;
+        let (unseen, units) = store.unseen(self.run.tenant, self.dataset, index).await?;
+        self.units += units;
+        let (held, missing) = (unseen.of, unseen.keys.len() as u64);
         if removal::decide(held, missing, self.read, self.state.removal_allowed) == Decision::Ask {
+            self.counted = Counted::Anew;
             self.state.held_removal = Some(HeldRemoval {
                 records: missing,
                 of: held,
@@ -30,7 +43,7 @@ impl Reading<'_> {
             return Ok(());
         }
         self.state.removal_allowed = false;
-        for keys in unseen.chunks(500) {
+        for keys in unseen.keys.chunks(500) {
             let texts = if self.history {
                 let (texts, units) = self
                     .run
@@ -58,6 +71,9 @@ impl Reading<'_> {
             }
             self.state.run.changes += batch.changes.len() as u64;
             self.write(batch).await?;
+            if let Held::Whole(index) = &mut self.held {
+                keys.iter().for_each(|key| index.remove(index::name(key)));
+            }
         }
         self.state.records = held - missing;
         Ok(())

@@ -1,12 +1,17 @@
 //! The last step: the day's summary, the glance for the list of clients, the credential's true
 //! expiry, and the counters.
 
-use crate::{SyncError, read::End, run::Run};
+use crate::{
+    SyncError,
+    count::{Counted, each},
+    read::End,
+    run::Run,
+};
 use muster_domain::{
-    Dataset, DatasetState, Integration, Record, datasets,
+    Integration, datasets,
     expiry::Credential,
     state::Counters,
-    summary::{Counter, Counts, Summary},
+    summary::{Counter, Summary},
 };
 use muster_platform::{
     metrics::SyncFigures,
@@ -17,17 +22,19 @@ use muster_platform::{
 pub(crate) async fn sum_up(
     run: &Run<'_>,
     integration: &Integration,
-    ends: &[End],
+    mut ends: Vec<End>,
     mut sum: Counters,
 ) -> Result<(), SyncError> {
     let now = now();
     let mut units = Units::default();
     let mut counts = integration.glance.clone();
-    for end in ends
-        .iter()
-        .filter(|end| Counter::DATASETS.contains(&end.dataset.name))
-    {
-        units += recount(run, end.dataset, &end.state, &mut counts).await?;
+    for end in &mut ends {
+        if Counter::DATASETS.contains(&end.dataset.name) {
+            let counted = std::mem::replace(&mut end.counted, Counted::Anew);
+            units += counted
+                .finish(run, end.dataset, &end.state, &mut counts)
+                .await?;
+        }
     }
     #[expect(
         clippy::cast_possible_truncation,
@@ -78,40 +85,6 @@ pub(crate) async fn sum_up(
         duration_ms = sum.took_ms, "sync ended",
     );
     Ok(())
-}
-
-async fn recount(
-    run: &Run<'_>,
-    dataset: &'static Dataset,
-    state: &DatasetState,
-    counts: &mut Counts,
-) -> Result<Units, StoreError> {
-    let mut counter = Counter::new(dataset, now());
-    let units = each(run, dataset, |record| counter.count(&record)).await?;
-    counter.finish(state, counts);
-    Ok(units)
-}
-
-async fn each(
-    run: &Run<'_>,
-    dataset: &'static Dataset,
-    mut see: impl FnMut(Record),
-) -> Result<Units, StoreError> {
-    let mut units = Units::default();
-    let mut after: Option<String> = None;
-    loop {
-        let page = run
-            .services
-            .store
-            .records_after(run.tenant, dataset, after.as_deref())
-            .await?;
-        units += page.units;
-        page.records.into_iter().for_each(&mut see);
-        after = page.next;
-        if after.is_none() {
-            return Ok(units);
-        }
-    }
 }
 
 /// Takes the true expiry from our own app registration, where the tenant's directory shows it.

@@ -123,10 +123,16 @@ async fn run(services: &Services, lease: Lease, clock: Clock) -> Result<Outcome,
     };
     let Loaded {
         integration,
-        states,
+        mut states,
         token,
         secret,
+        goes_on,
     } = loaded;
+    if let Some(contested_at) = lease.contested_at {
+        states
+            .iter_mut()
+            .for_each(|state| state.distrust(contested_at));
+    }
     let began = integration.sync.started_at.unwrap_or_else(now);
     let plan = plan::plan(&integration, &states, now());
     let hosts = services.microsoft.hosts(integration.cloud);
@@ -144,6 +150,7 @@ async fn run(services: &Services, lease: Lease, clock: Clock) -> Result<Outcome,
         lease,
         graph,
         began,
+        goes_on,
         clock,
     };
     mark_unread(&run, &plan, &states).await?;
@@ -153,8 +160,9 @@ async fn run(services: &Services, lease: Lease, clock: Clock) -> Result<Outcome,
         sum += end.state.run;
     }
     sum.took_ms = u64::try_from(now().duration_since(began).as_millis()).unwrap_or(0);
-    sum_up::sum_up(&run, &integration, &ends, sum).await?;
-    come_back(&run, &ends).await
+    let back = Back::of(&ends);
+    sum_up::sum_up(&run, &integration, ends, sum).await?;
+    come_back(&run, &back).await
 }
 
 /// Writes down why a dataset is not read.
@@ -210,13 +218,28 @@ fn state_of(dataset: &'static Dataset, states: &[DatasetState]) -> DatasetState 
         .unwrap_or_else(|| DatasetState::new(dataset))
 }
 
-/// Goes on at once with what the deadline cut off, and at the time Microsoft named with what it
-/// put off.
-async fn come_back(run: &Run<'_>, ends: &[read::End]) -> Result<Outcome, SyncError> {
-    if let Some(at) = ends.iter().filter_map(|end| end.come_back_at).min() {
+/// When a run comes back.
+struct Back {
+    /// At once, with what the deadline cut off.
+    cut_off: bool,
+    /// At the time that Microsoft named, with what it put off.
+    at: Option<Timestamp>,
+}
+
+impl Back {
+    fn of(ends: &[read::End]) -> Self {
+        Self {
+            cut_off: ends.iter().any(|end| end.cut_off),
+            at: ends.iter().filter_map(|end| end.come_back_at).min(),
+        }
+    }
+}
+
+async fn come_back(run: &Run<'_>, back: &Back) -> Result<Outcome, SyncError> {
+    if let Some(at) = back.at {
         run.services.schedule.once(run.tenant, at).await?;
     }
-    if ends.iter().any(|end| end.cut_off) {
+    if back.cut_off {
         // A process that is stopping finds the rest due when it starts again.
         if !run.clock.stopping() {
             run.services

@@ -135,13 +135,17 @@ pub fn wait(text: &str, now: jiff::Timestamp) -> Option<Duration> {
 /// How long to wait before the next try of the same request: as told, else doubling from half a
 /// second; `None` when it is not worth waiting for inside this sync.
 pub fn pause(fault: &Fault, tries: u32, patience: Duration) -> Option<Duration> {
-    let backoff = Duration::from_millis(500) * 2u32.pow(tries.min(6));
     let pause = match fault {
-        Fault::Throttled(told) => told.unwrap_or(backoff),
-        Fault::Passing(_) if tries < 5 => backoff,
+        Fault::Throttled(told) => told.unwrap_or_else(|| back_off(tries)),
+        Fault::Passing(_) if tries < 5 => back_off(tries),
         _ => return None,
     };
     (pause <= patience && tries < 8).then_some(pause)
+}
+
+/// How long to wait where nobody said: doubling from half a second.
+pub fn back_off(tries: u32) -> Duration {
+    Duration::from_millis(500) * 2u32.pow(tries.min(6))
 }
 
 fn plain(code: &str) -> String {

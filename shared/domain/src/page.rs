@@ -3,11 +3,17 @@
 use crate::{
     dataset::{Dataset, Enumeration, Key},
     record::{Record, from_cell},
+    row::{Object, Row, RowReader, other},
+};
+use serde::{
+    Deserializer,
+    de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
 use serde_json::Value;
+use std::{borrow::Cow, fmt};
 
 /// One page, projected.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Page {
     /// What the page says, in its order.
     pub entries: Vec<Entry>,
@@ -22,10 +28,10 @@ pub struct Page {
 }
 
 /// One entry of a page.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Entry {
     /// The object is so.
-    Is(Record),
+    Is(Row),
     /// The object of this key is gone (soft-deleted or finally).
     Gone(String),
 }
@@ -48,49 +54,118 @@ pub enum NotAPage {
 ///
 /// # Errors
 /// When the body is no whole JSON document or holds no `value`; nothing of it is believed then.
-pub fn from_json(dataset: &Dataset, body: &[u8]) -> Result<Page, NotAPage> {
-    let mut answer: Value =
+pub fn from_json(dataset: &'static Dataset, body: &[u8]) -> Result<Page, NotAPage> {
+    if dataset.enumeration == Enumeration::Single {
+        return single(dataset, body);
+    }
+    let wrong = |error: &dyn fmt::Display| NotAPage::Json(error.to_string());
+    // Known to be UTF-8 as a whole, no text in it is looked at again.
+    let text = std::str::from_utf8(body).map_err(|e| wrong(&e))?;
+    let mut from = serde_json::Deserializer::from_str(text);
+    let list = List {
+        reader: RowReader::new(dataset),
+        page: Page::default(),
+    };
+    let page = from.deserialize_any(list).map_err(|e| wrong(&e))?;
+    from.end().map_err(|e| wrong(&e))?;
+    page.ok_or(NotAPage::Shape)
+}
+
+/// Reads an answer that is one object, bare or wrapped in `value`.
+fn single(dataset: &Dataset, body: &[u8]) -> Result<Page, NotAPage> {
+    let mut object: Value =
         serde_json::from_slice(body).map_err(|e| NotAPage::Json(e.to_string()))?;
-    let link = |answer: &Value, name: &str| {
-        let link = answer.get(name).and_then(Value::as_str);
-        link.filter(|link| !link.is_empty()).map(str::to_owned)
-    };
-    let mut page = Page {
-        next_link: link(&answer, "@odata.nextLink"),
-        delta_link: link(&answer, "@odata.deltaLink"),
-        ..Page::default()
-    };
-    let objects = if dataset.enumeration == Enumeration::Single {
-        match answer {
-            Value::Object(ref mut map) => vec![map.remove("value").unwrap_or(answer)],
-            _ => return Err(NotAPage::Shape),
-        }
-    } else {
-        match answer.get_mut("value").map(Value::take) {
-            Some(Value::Array(objects)) => objects,
-            _ => return Err(NotAPage::Shape),
-        }
-    };
-    for object in &objects {
-        let removed = object
-            .get("@removed")
-            .is_some_and(|reason| !reason.is_null());
-        match (removed, Record::from_object(dataset, object)) {
-            (true, Some(record)) => page.entries.push(Entry::Gone(record.key)),
-            (false, Some(record)) => page.entries.push(Entry::Is(record)),
-            (_, None) => page.unkeyed += 1,
-        }
+    if let Some(wrapped) = object.get_mut("value") {
+        object = wrapped.take();
     }
     // A constant key makes a record of anything: what holds none of the columns, such as an
     // error, is not the object asked for.
-    let found =
-        |entry: &Entry| matches!(entry, Entry::Is(r) if !r.values.iter().all(Value::is_null));
-    if dataset.enumeration == Enumeration::Single
-        && !(objects.iter().all(Value::is_object) && page.entries.iter().any(found))
-    {
-        return Err(NotAPage::Shape);
+    let record = Record::from_object(dataset, &object)
+        .filter(|record| object.is_object() && !record.values.iter().all(Value::is_null))
+        .ok_or(NotAPage::Shape)?;
+    Ok(Page {
+        entries: vec![Entry::Is(record.into())],
+        ..Page::default()
+    })
+}
+
+/// The document of a list; `None` where it is none.
+struct List {
+    reader: RowReader,
+    page: Page,
+}
+
+impl<'de> Visitor<'de> for List {
+    type Value = Option<Page>;
+    other!(Option<Page>, None);
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Option<Page>, A::Error> {
+        while list.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(None)
     }
-    Ok(page)
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Option<Page>, A::Error> {
+        let mut is_list = false;
+        while let Some(name) = map.next_key::<Cow<'de, str>>()? {
+            match name.as_ref() {
+                "@odata.nextLink" => self.page.next_link = link(&map.next_value()?),
+                "@odata.deltaLink" => self.page.delta_link = link(&map.next_value()?),
+                "value" => {
+                    self.page.entries.clear();
+                    self.page.unkeyed = 0;
+                    let entries = Entries {
+                        reader: &mut self.reader,
+                        page: &mut self.page,
+                    };
+                    is_list = map.next_value_seed(entries)?;
+                }
+                _ => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        Ok(is_list.then_some(self.page))
+    }
+}
+
+fn link(value: &Value) -> Option<String> {
+    let link = value.as_str().filter(|link| !link.is_empty());
+    link.map(str::to_owned)
+}
+
+/// The objects of a list; whether it is one.
+struct Entries<'a> {
+    reader: &'a mut RowReader,
+    page: &'a mut Page,
+}
+
+impl<'de> DeserializeSeed<'de> for Entries<'_> {
+    type Value = bool;
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<bool, D::Error> {
+        from.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Entries<'_> {
+    type Value = bool;
+    other!(bool, false);
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<bool, A::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(false)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<bool, A::Error> {
+        while let Some(object) = list.next_element_seed(&mut *self.reader)? {
+            match object {
+                Object::Is(row) => self.page.entries.push(Entry::Is(row)),
+                Object::Gone(key) => self.page.entries.push(Entry::Gone(key)),
+                Object::Unkeyed => self.page.unkeyed += 1,
+            }
+        }
+        Ok(true)
+    }
 }
 
 /// Reads a usage report by its headers, in whatever order and number they come.
@@ -142,7 +217,7 @@ pub fn from_csv(dataset: &Dataset, body: &[u8]) -> Result<Page, NotAPage> {
         });
         match record {
             Some(record) if is_concealed(&record.key) => page.concealed += 1,
-            Some(record) => page.entries.push(Entry::Is(record)),
+            Some(record) => page.entries.push(Entry::Is(record.into())),
             None => page.unkeyed += 1,
         }
     }
@@ -174,9 +249,10 @@ mod tests {
             r#"{"displayConcealedNames": true}"#,
         ] {
             let page = from_json(&REPORT_SETTINGS, body.as_bytes()).expect("it is the object");
-            let [Entry::Is(record)] = &page.entries[..] else {
+            let [Entry::Is(row)] = &page.entries[..] else {
                 panic!("{page:?}")
             };
+            let record = row.record(&REPORT_SETTINGS).expect("it is an array");
             assert_eq!(record.key, "report_settings");
             assert_eq!(
                 record.get(&REPORT_SETTINGS, "display_concealed_names"),
@@ -262,7 +338,82 @@ mod tests {
         }
     }
 
+    /// What a page read as a tree would hold.
+    fn by_tree(dataset: &'static Dataset, body: &Value) -> Vec<Entry> {
+        let objects = body["value"].as_array().into_iter().flatten();
+        let entry = |object: &Value| {
+            let record = Record::from_object(dataset, object)?;
+            let removed = object
+                .get("@removed")
+                .is_some_and(|reason| !reason.is_null());
+            Some(match removed {
+                true => Entry::Gone(record.key),
+                false => Entry::Is(record.into()),
+            })
+        };
+        objects.filter_map(entry).collect()
+    }
+
+    /// An object with the members that a dataset looks for, and what they seldom are.
+    fn object_of(dataset: &'static Dataset) -> impl Strategy<Value = Value> {
+        let any_text = prop_oneof![
+            "\\PC{0,12}",
+            Just("0001-01-01T00:00:00Z".to_owned()),
+            Just("2026-02-03T04:05:06.789Z".to_owned()),
+            Just("2026-02-03T04:05:06+02:00".to_owned()),
+            Just("tab\tquote\" back\\".to_owned()),
+        ];
+        let leaf = prop_oneof![
+            4 => any_text.prop_map(Value::from),
+            1 => Just(Value::Null),
+            1 => any::<bool>().prop_map(Value::from),
+            1 => any::<i64>().prop_map(Value::from),
+            1 => any::<i16>().prop_map(|n| Value::from(f64::from(n) / 8.0)),
+        ];
+        let names: Vec<&str> = dataset
+            .columns
+            .iter()
+            .flat_map(|column| column.source.split('/'))
+            .chain(["@removed", "secretText", "other"])
+            .collect();
+        let name = prop::sample::select(names);
+        let value = leaf.prop_recursive(4, 24, 4, move |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                prop::collection::vec((name.clone(), inner), 0..4)
+                    .prop_map(|members| members.into_iter().collect()),
+            ]
+        });
+        let tops: Vec<&str> = dataset
+            .columns
+            .iter()
+            .filter_map(|column| column.source.split('/').next())
+            .chain(["@removed"])
+            .collect();
+        let members = (prop::sample::select(tops), value);
+        prop::collection::vec(members, 0..10).prop_map(|members| {
+            let mut object: Value = members.into_iter().collect();
+            if let Some(id) = object.get_mut("id").filter(|id| !id.is_string()) {
+                *id = Value::from("x");
+            }
+            object
+        })
+    }
+
     proptest! {
+        #[test]
+        fn a_page_read_as_it_goes_by_is_the_page_read_as_a_tree(
+            (dataset, objects) in prop::sample::select(ALL.to_vec()).prop_flat_map(|dataset| {
+                (Just(dataset), prop::collection::vec(object_of(dataset), 0..4))
+            })
+        ) {
+            if dataset.enumeration != Enumeration::Single {
+                let body = serde_json::json!({"value": objects});
+                let page = from_json(dataset, body.to_string().as_bytes()).expect("it is a page");
+                prop_assert_eq!(page.entries, by_tree(dataset, &body));
+            }
+        }
+
         #[test]
         fn no_body_makes_it_panic(body in prop::collection::vec(any::<u8>(), 0..256)) {
             for dataset in ALL {

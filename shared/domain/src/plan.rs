@@ -135,6 +135,8 @@ fn from(dataset: &Dataset, state: Option<&DatasetState>, now: Timestamp) -> From
         && young(whole.map(|whole| whole.ended_at), WHOLE_EVERY)
         && state.held_removal.is_none()
         && !state.removal_allowed
+        // A run that never ended may have written more than the count and the link know of.
+        && state.phase != Phase::Running
     {
         return From::DeltaLink(link.clone());
     }

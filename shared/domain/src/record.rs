@@ -24,6 +24,14 @@ pub const LONGEST_KEY: usize = 900;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Digest(pub [u8; 16]);
 
+impl Digest {
+    /// Its first 64 bits: what an index remembers.
+    pub fn short(self) -> u64 {
+        let [a, b, c, d, e, f, g, h, ..] = self.0;
+        u64::from_be_bytes([a, b, c, d, e, f, g, h])
+    }
+}
+
 impl Record {
     /// Projects a Graph object onto the dataset's columns; `None` where it has no key.
     pub fn from_object(dataset: &Dataset, object: &Value) -> Option<Self> {
@@ -98,8 +106,46 @@ pub fn digest(text: &str) -> Digest {
     Digest(xxhash_rust::xxh3::xxh3_128(text.as_bytes()).to_be_bytes())
 }
 
+/// The texts of a stored form's values, one after the other: `["a",null,[1]]` is `"a"`, `null`,
+/// `[1]`.
+pub fn cells(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = text
+        .strip_prefix('[')
+        .and_then(|text| text.strip_suffix(']'))
+        .unwrap_or_default();
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let end = cell_end(rest);
+        let cell = &rest[..end];
+        rest = rest.get(end + 1..).unwrap_or_default();
+        Some(cell)
+    })
+}
+
+/// Where the first value of a list ends: at the first comma that is in no text, list or object.
+fn cell_end(list: &str) -> usize {
+    let (mut depth, mut quoted, mut escaped) = (0_usize, false, false);
+    for (at, byte) in list.bytes().enumerate() {
+        if escaped {
+            escaped = false;
+            continue;
+        }
+        match byte {
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            b'[' | b'{' if !quoted => depth += 1,
+            b']' | b'}' if !quoted => depth = depth.saturating_sub(1),
+            b',' if !quoted && depth == 0 => return at,
+            _ => {}
+        }
+    }
+    list.len()
+}
+
 /// The value at a path of property names; a list on the way gives the list of what it holds there.
-fn lookup<'a>(object: &'a Value, path: &str) -> std::borrow::Cow<'a, Value> {
+pub(crate) fn lookup<'a>(object: &'a Value, path: &str) -> std::borrow::Cow<'a, Value> {
     use std::borrow::Cow;
     let mut at = object;
     let mut rest = path;
@@ -122,12 +168,20 @@ fn lookup<'a>(object: &'a Value, path: &str) -> std::borrow::Cow<'a, Value> {
 }
 
 /// Brings a value into its column's kind; what does not fit is kept as it came.
-fn convert(kind: Kind, value: std::borrow::Cow<'_, Value>) -> Value {
+pub(crate) fn convert(kind: Kind, value: std::borrow::Cow<'_, Value>) -> Value {
     match (kind, value.as_ref()) {
-        (Kind::DateTime, Value::String(text)) => date_time(text),
-        (Kind::Date, Value::String(text)) => date(text),
+        (_, Value::String(text)) => convert_text(kind, text),
         (Kind::Json, _) => without_secrets(value.into_owned()),
         _ => value.into_owned(),
+    }
+}
+
+/// The same for a text.
+pub(crate) fn convert_text(kind: Kind, text: &str) -> Value {
+    match kind {
+        Kind::DateTime => date_time(text),
+        Kind::Date => date(text),
+        _ => Value::from(text),
     }
 }
 
@@ -334,6 +388,9 @@ mod tests {
             for dataset in crate::datasets::ALL {
                 if let Some(record) = Record::from_object(dataset, &object) {
                     let text = record.to_text();
+                    let filled = record.values.iter().rposition(|v| !v.is_null()).map_or(0, |last| last + 1);
+                    let whole = record.values[..filled].iter().map(Value::to_string);
+                    prop_assert!(cells(&text).eq(whole.collect::<Vec<_>>()));
                     let read = Record::from_text(dataset, record.key.clone(), &text);
                     prop_assert_eq!(read.expect("it is an array").to_text(), text);
                     prop_assert_eq!(record.values.len(), dataset.columns.len());

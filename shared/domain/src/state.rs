@@ -1,7 +1,7 @@
 //! Where each dataset of a tenant stands: the stored facts behind every "fresh" and every gap.
 
-use crate::{Dataset, Verdict};
-use jiff::Timestamp;
+use crate::{Dataset, Verdict, index::IndexMark, summary::Counts};
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// One dataset of one tenant.
@@ -33,6 +33,9 @@ pub struct DatasetState {
     /// The last enumeration that was proven complete.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub complete: Option<Completeness>,
+    /// The stored index, where it may be believed; absent while the dataset is being written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub index: Option<IndexMark>,
     /// A removal that waits for a person's answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held_removal: Option<HeldRemoval>,
@@ -141,6 +144,23 @@ pub struct Checkpoint {
     /// When that page link was given; it lives minutes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_link_at: Option<Timestamp>,
+    /// What had been counted by then, where it was counted as it was read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub counts: Option<Counts>,
+    /// When the enumeration that was interrupted began.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub began_at: Option<Timestamp>,
+    /// How many objects it had held by then.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub objects: u64,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// The proof that an enumeration held everything there was.
@@ -167,6 +187,10 @@ pub struct HeldRemoval {
     pub since: Timestamp,
 }
 
+/// How long a worker that was taken over may go on writing: a function's longest run, fifteen
+/// minutes, and as much again for clocks that differ.
+pub const STALE_WORKER_LIFE: SignedDuration = SignedDuration::from_mins(30);
+
 impl DatasetState {
     /// A dataset of which nothing is known yet.
     pub fn new(dataset: &Dataset) -> Self {
@@ -181,8 +205,26 @@ impl DatasetState {
             run: Counters::default(),
             checkpoint: Checkpoint::default(),
             complete: None,
+            index: None,
             held_removal: None,
             removal_allowed: false,
+        }
+    }
+
+    /// Forgets where the next delta round begins, and the index, where two workers may have been at
+    /// the tenant at once: what the slower one wrote late is in no delta round and in no index, and
+    /// comes right only in a whole enumeration that began after it was gone.
+    pub fn distrust(&mut self, contested_at: Timestamp) {
+        let safe = contested_at
+            .checked_add(STALE_WORKER_LIFE)
+            .unwrap_or(Timestamp::MAX);
+        if self
+            .complete
+            .as_ref()
+            .is_none_or(|whole| whole.began_at < safe)
+        {
+            self.checkpoint.delta_link = None;
+            self.index = None;
         }
     }
 

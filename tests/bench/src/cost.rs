@@ -1,20 +1,13 @@
 //! What an installation costs a month: units counted at the store's door, times AWS's prices.
 
-use crate::door::{Door, Passed};
+use crate::{
+    door::{Door, Passed},
+    engine,
+};
 use anyhow::{Context, Result};
 use microsoft_simulator::{Options, Simulator, TenantHandle, TenantOptions};
 use muster_domain::{DatasetState, TenantId, connect::Form, datasets};
-use muster_platform::{
-    Services, Store,
-    alert::Alerts,
-    connect,
-    metrics::Metrics,
-    microsoft::Microsoft,
-    portal_secret::PortalSecret,
-    queue::{LocalQueue, LocalReceiver, Queue},
-    schedule::{LocalSchedule, Schedule},
-    vault::{FileVault, Vault},
-};
+use muster_platform::{connect, queue::LocalReceiver};
 use muster_sync::{Context as SyncContext, Outcome, sync_tenant};
 use secrecy::SecretString;
 use std::time::{Duration, Instant};
@@ -148,22 +141,14 @@ impl Tenant {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let (door, address) = Door::open(listener.local_addr()?).await?;
         tokio::spawn(async move { dynoxide::server::serve_on(listener, database).await });
-        let store = Store::embedded(address);
-        store.ensure_tables().await?;
         let folder = tempfile::tempdir()?;
-        let vault = FileVault::open(folder.path().join("vault"), folder.path().join("key"), None)?;
-        let (queue, receiver) = LocalQueue::new();
-        let services = Services {
-            store,
-            portal_secret: PortalSecret::given(&vault.session_key()),
-            vault: Vault::File(vault),
-            schedule: Schedule::Local(LocalSchedule::start(queue.clone())),
-            queue: Queue::Local(queue),
-            metrics: Metrics::Off,
-            alerts: Alerts::Log,
-            microsoft: Microsoft::new(Some(simulator.login_url()), Some(simulator.graph_url()))?,
-            public_url: "http://localhost:8365".parse()?,
-        };
+        let (services, receiver) = engine::services(
+            folder.path(),
+            simulator.login_url(),
+            simulator.graph_url(),
+            address,
+        )?;
+        services.store.ensure_tables().await?;
         let microsoft = simulator.tenant(options.id);
         microsoft.consent();
         let form = Form {

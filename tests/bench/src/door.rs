@@ -1,5 +1,5 @@
 //! A door before the embedded store that counts what every call consumes, as DynamoDB would bill
-//! it.
+//! it. It can take written batches itself, so that the store is not what is measured.
 
 use anyhow::Result;
 use axum::{
@@ -10,15 +10,17 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use reqwest::Client;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::{
+    collections::BTreeMap,
     net::SocketAddr,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 use tokio::net::TcpListener;
 
 /// What passed through the door.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Passed {
     /// Calls.
     pub calls: u64,
@@ -26,6 +28,24 @@ pub struct Passed {
     pub read: f64,
     /// Write request units.
     pub write: f64,
+    /// Calls and units by operation.
+    pub by_call: BTreeMap<String, (u64, f64)>,
+}
+
+/// What the door does with a written batch.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Batches {
+    /// It goes through to the store.
+    #[default]
+    Stored,
+    /// The door takes it and forgets it.
+    Accepted,
+}
+
+#[derive(Debug, Default)]
+struct Settings {
+    batches: Batches,
+    latency: Duration,
 }
 
 /// The door.
@@ -34,6 +54,7 @@ pub struct Door {
     http: Client,
     store: SocketAddr,
     passed: Arc<Mutex<Passed>>,
+    settings: Arc<Mutex<Settings>>,
 }
 
 impl Door {
@@ -46,10 +67,14 @@ impl Door {
             http: Client::builder().no_proxy().build()?,
             store,
             passed: Arc::default(),
+            settings: Arc::default(),
         };
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = listener.local_addr()?;
-        let router = Router::new().fallback(pass).with_state(door.clone());
+        let router = Router::new()
+            .fallback(pass)
+            .layer(axum::extract::DefaultBodyLimit::max(32 * 1024 * 1024))
+            .with_state(door.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
         Ok((door, address))
     }
@@ -59,17 +84,40 @@ impl Door {
         std::mem::take(&mut *self.passed.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// What becomes of written batches from now on, and how long each call takes.
+    pub fn set(&self, batches: Batches, latency: Duration) {
+        *self.settings() = Settings { batches, latency };
+    }
+
+    fn settings(&self) -> std::sync::MutexGuard<'_, Settings> {
+        self.settings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     async fn forward(
         &self,
         mut headers: HeaderMap,
         body: &Bytes,
     ) -> Result<(StatusCode, HeaderMap, Bytes)> {
-        let mut asked: Value = serde_json::from_slice(body)?;
         let target = headers.get("x-amz-target").and_then(|t| t.to_str().ok());
         let call = target
             .and_then(|t| t.split('.').nth(1))
             .unwrap_or_default()
             .to_owned();
+        let (batches, latency) = {
+            let settings = self.settings();
+            (settings.batches, settings.latency)
+        };
+        if !latency.is_zero() {
+            tokio::time::sleep(latency).await;
+        }
+        let mut asked: Value = serde_json::from_slice(body)?;
+        if call == "BatchWriteItem" && batches == Batches::Accepted {
+            let answer = accept(&asked);
+            self.count(&call, &answer);
+            let mut headers = HeaderMap::new();
+            headers.insert("content-type", "application/x-amz-json-1.0".parse()?);
+            return Ok((StatusCode::OK, headers, serde_json::to_vec(&answer)?.into()));
+        }
         if call.contains("Item") || call == "Query" {
             asked["ReturnConsumedCapacity"] = "TOTAL".into();
         }
@@ -100,11 +148,61 @@ impl Door {
             .sum();
         let mut passed = self.passed.lock().unwrap_or_else(PoisonError::into_inner);
         passed.calls += 1;
+        let by_call = passed.by_call.entry(call.to_owned()).or_default();
+        by_call.0 += 1;
+        by_call.1 += units;
         if call.contains("Get") || call == "Query" {
             passed.read += units;
         } else {
             passed.write += units;
         }
+    }
+}
+
+/// The answer to a batch that is taken whole, with the units that DynamoDB would bill.
+fn accept(asked: &Value) -> Value {
+    let tables = asked["RequestItems"].as_object().into_iter().flatten();
+    let consumed = tables.map(|(table, requests)| {
+        let requests = requests.as_array().into_iter().flatten();
+        let units: usize = requests.map(units).sum();
+        json!({"TableName": table, "CapacityUnits": units})
+    });
+    json!({"UnprocessedItems": {}, "ConsumedCapacity": consumed.collect::<Vec<_>>()})
+}
+
+/// Write request units: the started kilobytes of an item, its attributes' names included (AWS,
+/// "DynamoDB item sizes and formats").
+fn units(request: &Value) -> usize {
+    let item = request["PutRequest"]["Item"].as_object();
+    let bytes: usize = item
+        .into_iter()
+        .flatten()
+        .map(|(name, value)| name.len() + attribute_bytes(value))
+        .sum();
+    bytes.div_ceil(1024).max(1)
+}
+
+fn attribute_bytes(value: &Value) -> usize {
+    let Some((kind, value)) = value.as_object().and_then(|one| one.iter().next()) else {
+        return 0;
+    };
+    match (kind.as_str(), value) {
+        ("S", Value::String(text)) => text.len(),
+        ("B", Value::String(text)) => text.len() / 4 * 3,
+        ("N", Value::String(digits)) => digits.len().div_ceil(2) + 1,
+        ("L", Value::Array(items)) => {
+            3 + items
+                .iter()
+                .map(|one| 1 + attribute_bytes(one))
+                .sum::<usize>()
+        }
+        ("M", Value::Object(members)) => {
+            let sizes = members
+                .iter()
+                .map(|(name, one)| 1 + name.len() + attribute_bytes(one));
+            3 + sizes.sum::<usize>()
+        }
+        _ => 1,
     }
 }
 

@@ -1,8 +1,15 @@
-//! Throughput, memory and requests, measured: what a sync costs a process, beside what it costs a
-//! program that does the same the straightforward way.
+//! Throughput, memory, requests and cost, measured: what a sync costs a process of its own, beside
+//! what it costs a program that a user would write instead.
 
 pub mod cost;
 pub mod door;
+pub mod engine;
+pub mod many;
 pub mod muster;
 pub mod process;
-pub mod reference;
+pub mod python;
+pub mod replay;
+pub mod report;
+pub mod share;
+pub mod tenant;
+pub mod whole;

@@ -1,186 +1,209 @@
-//! `make bench`: prints a table of what syncs cost.
+//! `make bench`: what syncs cost, measured; and its longer runs.
 
-use anyhow::{Context, Result};
-use microsoft_simulator::{Options, Simulator, TenantOptions};
-use muster_bench::{cost, muster::Muster, process::used, reference};
-use serde_json::Value;
-use std::{
-    io::{BufRead, BufReader, Write},
-    path::Path,
-    process::{Command, Stdio},
-    time::{Duration, Instant},
+use anyhow::{Context, Result, bail};
+use muster_bench::{
+    cost,
+    door::Batches,
+    engine, many, python,
+    replay::Gate,
+    report::{self, Row},
+    share,
+    tenant::{How, Measured, Tenant},
+    whole,
 };
+use std::{path::Path, time::Duration};
 
-const SIZES: [u32; 2] = [1_000, 50_000];
+const USAGE: &str = "usage: bench [tables [USERS …]] | chain [USERS [SECONDS]] | pace [USERS] | many [TENANTS [USERS]] | whole [USERS …] | cost [USERS …]";
+/// Users alone: one dataset, one list.
+const USERS_ALONE: &[&str] = &["User.Read.All"];
+/// And when they last signed in.
+const WITH_SIGN_INS: &[&str] = &["User.Read.All", "AuditLog.Read.All"];
 
-#[tokio::main]
-async fn main() -> Result<()> {
+fn main() -> Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    if let [word, folder, login, graph, tenant, client, secret] = args.as_slice()
-        && word == "reference"
-    {
-        return reference::run(Path::new(folder), login, graph, tenant, client, secret).await;
+    let (word, rest) = match args.split_first() {
+        Some((word, rest)) => (word.as_str(), rest),
+        None => ("tables", &[][..]),
+    };
+    if let ("engine", [task]) = (word, rest) {
+        // As the function on Lambda, which has less than one processor.
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        return runtime.block_on(engine::run(task));
     }
-    if let Some((word, sizes)) = args.split_first()
-        && word == "cost"
-    {
-        let mut users: Vec<u32> = Vec::new();
-        for size in sizes {
-            users.push(size.parse().context("a number of users")?);
-        }
-        return cost::run(&users).await;
+    let sizes = rest
+        .iter()
+        .map(|size| size.parse().with_context(|| USAGE))
+        .collect::<Result<Vec<u32>>>()?;
+    let or = |default: &[u32]| match sizes.is_empty() {
+        true => default.to_vec(),
+        false => sizes.clone(),
+    };
+    let runtime = tokio::runtime::Runtime::new()?;
+    match word {
+        "tables" => runtime.block_on(tables(&or(&[10_000, 100_000]))),
+        "chain" => match or(&[500_000, 25])[..] {
+            [users] => runtime.block_on(chain(users, 25)),
+            [users, seconds] => runtime.block_on(chain(users, seconds)),
+            _ => bail!(USAGE),
+        },
+        "pace" => match or(&[40_000])[..] {
+            [users] => runtime.block_on(pace(users)),
+            _ => bail!(USAGE),
+        },
+        "many" => match or(&[1_000, 20])[..] {
+            [tenants] => runtime.block_on(many::run(tenants, 20)),
+            [tenants, users] => runtime.block_on(many::run(tenants, users)),
+            _ => bail!(USAGE),
+        },
+        "whole" => runtime.block_on(whole::run(&or(&[1_000, 50_000]))),
+        "cost" => runtime.block_on(cost::run(&or(&[100, 1_000]))),
+        _ => bail!(USAGE),
     }
-    println!(
-        "{:<34} {:>9} {:>9} {:>9} {:>8} {:>12} {:>8}",
-        "", "records", "requests", "wall s", "CPU s", "rec/CPU s", "peak MB"
-    );
-    for users in SIZES {
-        measure_muster(users).await?;
-        measure_reference(users).await?;
-    }
-    first_look().await
 }
 
-async fn world(users: u32, latency: Duration) -> Result<(Simulator, TenantOptions)> {
-    let tenant = TenantOptions::sample(11, "Bench", users);
-    let simulator = Simulator::start(Options {
-        tenants: vec![tenant.clone()],
-        latency,
-        ..Options::default()
-    })
-    .await?;
-    Ok((simulator, tenant))
+/// The tables of `docs/performance.md`, written into it.
+async fn tables(sizes: &[u32]) -> Result<()> {
+    let python = python::interpreter()?;
+    let mut text = format!("{}\n\n", report::machine()?);
+    say(&mut text, report::HEAD);
+    for &users in sizes {
+        enumerations(users, &python, &mut text).await?;
+    }
+    for &users in sizes.iter().filter(|users| **users <= 100_000) {
+        steady_day(users, &mut text).await?;
+    }
+    small_function(&python, &mut text).await?;
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/performance.md");
+    report::write(Path::new(page), &text)
 }
 
-/// The whole of Muster in one process, store included: all twelve datasets.
-async fn measure_muster(users: u32) -> Result<()> {
-    let (simulator, tenant) = world(users, Duration::ZERO).await?;
-    let folder = tempfile::tempdir()?;
-    let muster = Muster::start(folder.path(), &simulator).await?;
-    let pid = muster.pid()?;
-    let mut before = used(pid)?.cpu_seconds;
-    let began = Instant::now();
-    muster.connect(&tenant).await?;
-    let first = muster.finished(&tenant, &Value::Null).await?;
-    before = row(
-        &format!("muster, {users} users, first"),
-        &first,
-        began.elapsed(),
-        pid,
-        before,
-    )?;
-    let began = Instant::now();
-    let second = muster.sync(&tenant).await?;
-    before = row(
-        &format!("muster, {users} users, unchanged"),
-        &second,
-        began.elapsed(),
-        pid,
-        before,
-    )?;
-    simulator.tenant(tenant.id).change_users(users / 100);
-    let began = Instant::now();
-    let third = muster.sync(&tenant).await?;
-    row(
-        &format!("muster, {users} users, 1 % changed"),
-        &third,
-        began.elapsed(),
-        pid,
-        before,
-    )?;
-    Ok(())
+fn say(text: &mut String, line: &str) {
+    print!("{line}");
+    text.push_str(line);
 }
 
-fn row(name: &str, integration: &Value, wall: Duration, pid: u32, before: f64) -> Result<f64> {
-    let last = &integration["sync"]["last"];
-    let number = |name: &str| last[name].as_f64().unwrap_or(0.0);
-    let now = used(pid)?;
-    print_row(
+fn row(name: String, records: u32, fewest: Option<u64>, measured: Measured) -> Row {
+    Row {
         name,
-        number("read"),
-        number("requests"),
-        wall,
-        now.cpu_seconds - before,
-        now.peak_megabytes,
-    );
-    Ok(now.cpu_seconds)
-}
-
-fn print_row(name: &str, records: f64, requests: f64, wall: Duration, cpu: f64, peak: f64) {
-    println!(
-        "{name:<34} {records:>9.0} {requests:>9.0} {:>9.2} {cpu:>8.2} {:>12.0} {peak:>8.0}",
-        wall.as_secs_f64(),
-        records / cpu.max(0.01)
-    );
-}
-
-/// The straightforward way, in a process of its own: the users alone.
-async fn measure_reference(users: u32) -> Result<()> {
-    let (simulator, tenant) = world(users, Duration::ZERO).await?;
-    simulator.tenant(tenant.id).consent();
-    let folder = tempfile::tempdir()?;
-    let mut child = Command::new(std::env::current_exe()?)
-        .args([
-            "reference",
-            &folder.path().to_string_lossy(),
-            simulator.login_url().as_str(),
-            simulator.graph_url().as_str(),
-        ])
-        .args([
-            tenant.id.to_string(),
-            tenant.client_id.to_string(),
-            tenant.client_secret.clone(),
-        ])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()?;
-    let pid = child.id();
-    let mut out = BufReader::new(child.stdout.take().context("its output")?);
-    let mut to = child.stdin.take().context("its input")?;
-    let mut before = 0.0;
-    for name in ["first", "unchanged"] {
-        let began = Instant::now();
-        let (line, back) = tokio::task::spawn_blocking(move || {
-            let mut line = String::new();
-            out.read_line(&mut line).map(|_| (line, out))
-        })
-        .await??;
-        out = back;
-        let numbers: Vec<f64> = line
-            .split_whitespace()
-            .filter_map(|word| word.parse().ok())
-            .collect();
-        let [_, records, requests] = numbers[..] else {
-            anyhow::bail!("the reference said {line:?}")
-        };
-        let now = used(pid)?;
-        print_row(
-            &format!("reference, {users} users, {name}"),
-            records,
-            requests,
-            began.elapsed(),
-            now.cpu_seconds - before,
-            now.peak_megabytes,
-        );
-        before = now.cpu_seconds;
-        writeln!(to)?;
+        records: f64::from(records),
+        fewest,
+        measured,
     }
-    child.wait()?;
+}
+
+/// A first sync and one of everything with nothing changed, beside the reference.
+async fn enumerations(users: u32, python: &Path, text: &mut String) -> Result<()> {
+    let tenant = Tenant::connect(users, USERS_ALONE).await?;
+    let how = How {
+        batches: Batches::Accepted,
+        ..How::default()
+    };
+    let pages = Some(tenant.user_pages);
+    let first = tenant.sync(how).await?;
+    let to_first = first.to_first_request;
+    let name = format!("Muster, {users} users, first sync");
+    say(text, &row(name, users, pages, first).line());
+    tenant.ask(true).await?;
+    let whole = tenant.sync(how).await?;
+    let name = format!("Muster, {users} users, all enumerated, nothing changed");
+    say(text, &row(name, users, pages, whole).line());
+    tenant.ask(false).await?;
+    let round = tenant.sync(how).await?;
+    let name = format!("Muster, {users} users, delta round, nothing changed");
+    say(text, &row(name, users, Some(1), round).line());
+    let reference = tenant.reference(python.to_owned(), how).await?;
+    let name = format!("Python, {users} users, every sync");
+    say(text, &row(name, users, pages, reference).line());
+    eprintln!("start to first request: {to_first:?}");
     Ok(())
 }
 
-/// How soon there is something to see: 100 users, 100 ms a Graph request.
-async fn first_look() -> Result<()> {
-    let (simulator, tenant) = world(100, Duration::from_millis(100)).await?;
-    let folder = tempfile::tempdir()?;
-    let muster = Muster::start(folder.path(), &simulator).await?;
-    let consent = muster.connect(&tenant).await?;
-    let first = muster.first_user(&tenant).await?;
-    muster.finished(&tenant, &Value::Null).await?;
+/// A day on which 1 % of the users changed and 60 % signed in.
+async fn steady_day(users: u32, text: &mut String) -> Result<()> {
+    let mut tenant = Tenant::connect(users, WITH_SIGN_INS).await?;
+    let first = tenant.sync(How::default()).await?;
+    let name = format!("Muster, {users} users and their sign-ins, first sync, stored");
+    say(text, &row(name, users, None, first).line());
+    tenant.microsoft.change_users(users / 100);
+    tenant.record().await?;
+    tenant.graph.sign_in(60);
+    tenant.ask(false).await?;
+    let day = tenant.sync(How::default()).await?;
+    let name = format!("Muster, {users} users, 1 % changed, 60 % signed in");
+    say(text, &row(name, users, None, day).line());
+    tenant.ask(false).await?;
+    let quiet = tenant.sync(How::default()).await?;
+    let name = format!("Muster, {users} users, everything due, nothing changed");
+    say(text, &row(name, users, None, quiet).line());
+    Ok(())
+}
+
+/// 10,000 users on a function of 128 MB, 300 ms a page, 8 ms a call of the store.
+async fn small_function(python: &Path, text: &mut String) -> Result<()> {
+    let users = 10_000;
+    let tenant = Tenant::connect(users, USERS_ALONE).await?;
+    let how = How {
+        share: Some(share::of_memory(128.0)),
+        batches: Batches::Accepted,
+        graph_latency: Duration::from_millis(300),
+        store_latency: Duration::from_millis(8),
+        ..How::default()
+    };
+    let pages = Some(tenant.user_pages);
+    let first = tenant.sync(how).await?;
+    let name = "Muster, 10,000 users, first sync, at a 128 MB function's share".to_owned();
+    say(text, &row(name, users, pages, first).line());
+    let reference = tenant.reference(python.to_owned(), how).await?;
+    let name = "Python, the same".to_owned();
+    say(text, &row(name, users, pages, reference).line());
+    Ok(())
+}
+
+/// A first sync under a limit that it cannot keep, by as many invocations as it takes.
+async fn chain(users: u32, seconds: u32) -> Result<()> {
+    let tenant = Tenant::connect(users, USERS_ALONE).await?;
+    let how = How {
+        batches: Batches::Accepted,
+        limit_seconds: Some(u64::from(seconds)),
+        ..How::default()
+    };
+    let measured = tenant.sync(how).await?;
+    let done = measured.done;
     println!(
-        "\n100 users at 100 ms a request: first users readable {:.2} s after consent, all datasets after {:.2} s",
-        (first - consent).as_secs_f64(),
-        consent.elapsed().as_secs_f64(),
+        "{users} users under a limit of {seconds} s: {} invocations, {} records held, {:?} users counted",
+        done.invocations, done.records, done.users
+    );
+    print!("{}", report::HEAD);
+    let name = format!("Muster, {users} users, {} invocations", done.invocations);
+    let pages = Some(tenant.user_pages);
+    print!("{}", row(name, users, pages, measured).line());
+    anyhow::ensure!(done.users == Some(u64::from(users)), "not all of them");
+    Ok(())
+}
+
+/// The reports on authentication methods, 5 requests in 10 seconds, against a bucket of that quota.
+async fn pace(users: u32) -> Result<()> {
+    let tenant = Tenant::connect(users, WITH_SIGN_INS).await?;
+    let service = muster_domain::pace::Service::IdentityReports;
+    let quota = service.quota().context("it has a quota")?;
+    let gate = Gate::new("/reports/authenticationMethods/", quota);
+    tenant.graph.set_gate(Some(gate));
+    let how = How {
+        batches: Batches::Accepted,
+        within_quotas: true,
+        ..How::default()
+    };
+    let measured = tenant.sync(how).await?;
+    let gate = tenant.graph.set_gate(None).context("the gate")?;
+    println!(
+        "{} requests in {:.0} s: {:.1} % of the quota used, {} answered 429, {} sent while told to wait",
+        gate.granted,
+        measured.done.seconds,
+        gate.used() * 100.0,
+        gate.refused,
+        gate.asked_while_closed
     );
     Ok(())
 }

@@ -11,6 +11,7 @@ mod it {
     mod first_light;
     mod foreign_links;
     mod full_disk;
+    mod indexes;
     mod lifecycle;
     mod markup;
     mod moving;

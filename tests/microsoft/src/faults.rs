@@ -15,6 +15,7 @@
 //! | `foreign:evil.example` | the next link points to another host |
 //! | `empty` | 200 with `"value": []` and no next link |
 //! | `sync-state-not-found` | 404 `syncStateNotFound` |
+//! | `half-gzip` | the answer claims to be gzip and ends halfway through it |
 //! | `nonpremium` | 403 `Authentication_RequestFromNonPremiumTenantOrB2CTenant` |
 //!
 //! For example `users/delta#2=503,secureScores#1x3=429:2`.
@@ -59,6 +60,46 @@ pub enum FaultKind {
     SyncStateNotFound,
     /// 403, the intermittent answer of a licensed tenant's sign-in reports.
     NonPremium,
+    /// The answer claims to be gzip and ends halfway through it.
+    HalfGzip,
+    /// This very answer.
+    Answer(ScriptedAnswer),
+}
+
+/// An answer word for word.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScriptedAnswer {
+    /// Status.
+    pub status: u16,
+    /// Headers beside the content type, which is JSON's.
+    pub headers: Vec<(&'static str, String)>,
+    /// The body; `{graph}` stands for the Graph origin, without a slash at its end.
+    pub body: String,
+}
+
+impl ScriptedAnswer {
+    /// 200 with this body.
+    #[must_use]
+    pub fn ok(body: impl Into<String>) -> Self {
+        Self::status(200, body)
+    }
+
+    /// This status with this body.
+    #[must_use]
+    pub fn status(status: u16, body: impl Into<String>) -> Self {
+        Self {
+            status,
+            headers: Vec::new(),
+            body: body.into(),
+        }
+    }
+
+    /// With one more header; `{graph}` as in the body.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
 }
 
 impl Fault {
@@ -146,6 +187,7 @@ impl FromStr for Fault {
             ("empty", None) => FaultKind::EmptyValue,
             ("sync-state-not-found", None) => FaultKind::SyncStateNotFound,
             ("nonpremium", None) => FaultKind::NonPremium,
+            ("half-gzip", None) => FaultKind::HalfGzip,
             ("hang", Some(time)) => {
                 FaultKind::Hang(duration(time).ok_or_else(|| fail("not a number of seconds"))?)
             }

@@ -29,6 +29,7 @@ mod licences;
 mod login;
 mod names;
 mod observed;
+mod occasions;
 mod options;
 mod people;
 mod reports;
@@ -39,7 +40,7 @@ mod tenant;
 mod tenant_handle;
 mod world;
 
-pub use faults::{Fault, FaultKind, ParseFaultError};
+pub use faults::{Fault, FaultKind, ParseFaultError, ScriptedAnswer};
 pub use options::{Cloud, Options, PERMISSIONS, TenantOptions};
 pub use request_log::{Origin, Request};
 pub use simulator::Simulator;

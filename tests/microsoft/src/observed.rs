@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use percent_encoding::percent_decode_str;
 use uuid::Uuid;
 
-use crate::faults::FaultKind;
+use crate::faults::{FaultKind, ScriptedAnswer};
 use crate::graph::error::GraphError;
 use crate::request_log::{self, Origin};
 use crate::world::World;
@@ -62,6 +62,7 @@ pub async fn observe(State(seen): State<Observed>, request: Request, next: Next)
     } else {
         format!("{path}?{query}")
     };
+    seen.world.occasions.reach(&whole);
     let fault = seen.world.faults.strike(&whole);
     let response = match fault {
         None => next.run(request).await,
@@ -124,6 +125,15 @@ async fn strike(fault: FaultKind, seen: &Observed, request: Request, next: Next)
             GraphError::new(404, "syncStateNotFound", message).into_response()
         }
         FaultKind::NonPremium => GraphError::not_premium().into_response(),
+        FaultKind::Answer(answer) => scripted(&answer, seen),
+        FaultKind::HalfGzip => {
+            let mut response = rewrite(next.run(request).await, half_gzip).await;
+            let gzip = HeaderValue::from_static("gzip");
+            response
+                .headers_mut()
+                .insert(header::CONTENT_ENCODING, gzip);
+            response
+        }
         FaultKind::Truncate => rewrite(next.run(request).await, truncated).await,
         FaultKind::GarbleJson => rewrite(next.run(request).await, garbled).await,
         FaultKind::ForeignNextLink(host) => {
@@ -181,6 +191,31 @@ fn truncated(body: Bytes) -> Body {
 fn garbled(body: Bytes) -> Body {
     let half = body.slice(..body.len() / 2);
     Body::from([&half[..], b"\x00]}<<garbled"].concat())
+}
+
+/// The first half of the body as gzip, in one block that promises the whole (RFC 1951, 3.2.4).
+fn half_gzip(body: Bytes) -> Body {
+    let length = u16::try_from(body.len()).unwrap_or(u16::MAX);
+    let mut bytes = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255, 1];
+    bytes.extend(length.to_le_bytes());
+    bytes.extend((!length).to_le_bytes());
+    bytes.extend(&body[..usize::from(length) / 2]);
+    Body::from(bytes)
+}
+
+fn scripted(answer: &ScriptedAnswer, seen: &Observed) -> Response {
+    let graph = seen.world.graph_url.as_str().trim_end_matches('/');
+    let filled = |text: &str| text.replace("{graph}", graph);
+    let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = (status, filled(&answer.body)).into_response();
+    let json = HeaderValue::from_static("application/json");
+    response.headers_mut().insert(header::CONTENT_TYPE, json);
+    for (name, value) in &answer.headers {
+        if let Ok(value) = HeaderValue::from_str(&filled(value)) {
+            response.headers_mut().insert(*name, value);
+        }
+    }
+    response
 }
 
 /// A body that begins so and then breaks the connection.

@@ -25,6 +25,8 @@ pub struct Options {
     pub real_clock: bool,
     /// Added to every answer.
     pub latency: Duration,
+    /// No page holds more objects than this, whatever `$top` says: small tenants then have several.
+    pub largest_page: Option<u32>,
     /// The tenants that exist.
     pub tenants: Vec<TenantOptions>,
     /// A directory of bodies to serve verbatim, to any tenant, instead of generated data.
@@ -41,6 +43,7 @@ impl Default for Options {
             now: Timestamp::now(),
             real_clock: true,
             latency: Duration::ZERO,
+            largest_page: None,
             tenants: Vec::new(),
             bodies: None,
             faults: Vec::new(),

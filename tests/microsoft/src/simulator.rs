@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
+use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -151,6 +152,17 @@ impl Simulator {
         self.world.faults.clear();
     }
 
+    /// Does this when the `nth` request from now, counted from 1, comes in whose path and query
+    /// contain `path`; before it is answered, and before a fault strikes it.
+    pub fn at_request(&self, path: &str, nth: u32, act: impl FnOnce() + Send + 'static) {
+        self.world.occasions.add(path, nth, Box::new(act));
+    }
+
+    /// Nothing happens at a request from now on.
+    pub fn clear_occasions(&self) {
+        self.world.occasions.clear();
+    }
+
     /// Stops listening, and waits a moment for answers under way.
     pub async fn stop(mut self) {
         self.stopping.send_replace(true);
@@ -195,6 +207,12 @@ async fn serve(listener: TcpListener, router: Router, mut stop: watch::Receiver<
     let stopped = async move {
         let _ = stop.wait_for(|stopping| *stopping).await;
     };
+    // An answer in two pieces would wait for the delayed acknowledgement of the first.
+    let listener = listener.tap_io(|connection| {
+        if let Err(error) = connection.set_nodelay(true) {
+            tracing::debug!(%error, "a connection goes on with Nagle's algorithm");
+        }
+    });
     if let Err(error) = axum::serve(listener, router)
         .with_graceful_shutdown(stopped)
         .await

@@ -11,6 +11,7 @@ use crate::bodies::Bodies;
 use crate::clock::Clock;
 use crate::faults::Faults;
 use crate::graph::page::Pages;
+use crate::occasions::Occasions;
 use crate::options::{Options, TenantOptions};
 use crate::request_log::RequestLog;
 use crate::seeded::hash_text;
@@ -53,8 +54,12 @@ pub struct World {
     pub clock: Clock,
     /// Added to every answer.
     pub latency: Duration,
+    /// No page holds more objects.
+    pub largest_page: u32,
     /// What goes wrong.
     pub faults: Faults,
+    /// What happens at certain requests.
+    pub occasions: Occasions,
     /// What was asked.
     pub log: RequestLog,
     /// Page and delta tokens handed out.
@@ -82,6 +87,8 @@ impl World {
             anchor: options.now.as_second().div_euclid(86_400) * 86_400,
             clock: Clock::new(options.now, options.real_clock),
             latency: options.latency,
+            largest_page: options.largest_page.unwrap_or(u32::MAX),
+            occasions: Occasions::default(),
             faults: Faults::new(options.faults),
             log: RequestLog::default(),
             pages: Pages::default(),

@@ -14,10 +14,15 @@ use url::Url;
 pub struct Answer {
     /// The bytes.
     pub body: Vec<u8>,
+    /// The part of the quota that is used, where Microsoft says so.
+    pub quota_used: Option<f64>,
 }
 
 /// The largest page or report that is read; Graph's pages stay far below.
 const LONGEST_BODY: usize = 256 * 1024 * 1024;
+
+/// Room is made at once for no more than this, whatever an answer says of its length.
+const LONGEST_GUESS: usize = 4 * 1024 * 1024;
 
 impl Microsoft {
     /// Asks Graph for a page of a dataset. A report's redirect is followed once, to the cloud's
@@ -98,7 +103,12 @@ fn foreign() -> Fault {
 }
 
 async fn whole(mut response: reqwest::Response) -> Result<Answer, Fault> {
-    let mut body = Vec::new();
+    let quota_used = response
+        .headers()
+        .get("x-ms-throttle-limit-percentage")
+        .and_then(|used| used.to_str().ok()?.trim().parse().ok());
+    let length = response.content_length().unwrap_or(0);
+    let mut body = Vec::with_capacity(usize::try_from(length).unwrap_or(0).min(LONGEST_GUESS));
     loop {
         match response.chunk().await {
             Ok(Some(chunk)) if body.len() + chunk.len() > LONGEST_BODY => {
@@ -108,7 +118,7 @@ async fn whole(mut response: reqwest::Response) -> Result<Answer, Fault> {
                 });
             }
             Ok(Some(chunk)) => body.extend_from_slice(&chunk),
-            Ok(None) => return Ok(Answer { body }),
+            Ok(None) => return Ok(Answer { body, quota_used }),
             Err(error) => return Err(Fault::Passing(wire_trouble(&error).to_owned())),
         }
     }

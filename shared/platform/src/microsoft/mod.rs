@@ -2,9 +2,11 @@
 //! domain's to say.
 
 mod graph;
+mod paces;
 mod sign_in;
 
 pub use graph::Answer;
+pub use paces::Paces;
 pub use sign_in::{Discovery, SignInFailure, Token};
 
 use muster_domain::cloud::{Cloud, Hosts};
@@ -17,6 +19,7 @@ pub struct Microsoft {
     http: reqwest::Client,
     login: Option<Url>,
     graph: Option<Url>,
+    paces: Paces,
 }
 
 impl Microsoft {
@@ -31,7 +34,25 @@ impl Microsoft {
             .read_timeout(Duration::from_secs(60))
             .user_agent(concat!("Muster/", env!("CARGO_PKG_VERSION")))
             .build()?;
-        Ok(Self { http, login, graph })
+        // The published quotas are those of Microsoft's own hosts.
+        let paces = Paces::new(graph.is_none());
+        Ok(Self {
+            http,
+            login,
+            graph,
+            paces,
+        })
+    }
+
+    /// The same, held to the published quotas whatever replaces Microsoft's hosts.
+    pub fn within_quotas(mut self) -> Self {
+        self.paces = Paces::new(true);
+        self
+    }
+
+    /// How fast it may be asked.
+    pub fn paces(&self) -> &Paces {
+        &self.paces
     }
 
     /// The hosts a cloud is reached at.

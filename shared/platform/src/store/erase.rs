@@ -64,6 +64,14 @@ impl Store {
                 partition(tenant, "summary"),
             )
             .await?;
+        // Parts of an index are no data of the tenant's: the receipt does not count them.
+        self.erase_partition(
+            tenant,
+            &self.assets,
+            ("pk", "sk"),
+            partition(tenant, "index"),
+        )
+        .await?;
         let id = text(tenant.to_string());
         receipt.control_items += self
             .erase_partition(tenant, &self.integrations, ("tenant_id", "item"), id)

@@ -1,7 +1,7 @@
 //! One worker a tenant: a lease with a number that only grows. What is written under a lease is
 //! conditioned on the number, so that a worker which lost its lease cannot overwrite newer state.
 
-use super::{Store, StoreError, lost_condition, number, text};
+use super::{Item, Store, StoreError, lost_condition, number, text};
 use jiff::{SignedDuration, Timestamp};
 use muster_domain::TenantId;
 
@@ -12,6 +12,8 @@ pub struct Lease {
     pub tenant: TenantId,
     /// The fencing number.
     pub number: u64,
+    /// When a lease of this tenant was last taken from a worker that had not given it back.
+    pub contested_at: Option<Timestamp>,
     owner: String,
 }
 
@@ -20,7 +22,8 @@ pub const LEASE_LIFE: SignedDuration = SignedDuration::from_secs(60);
 
 impl Store {
     /// Takes the tenant's lease; `None` while another owner holds it. The same owner takes it
-    /// again at once: a process that was killed and started again need not wait.
+    /// again at once: a process that was killed and started again need not wait. Where another
+    /// owner never gave it back, that is written down: it may still be at work.
     ///
     /// # Errors
     /// When the store does not answer.
@@ -30,39 +33,69 @@ impl Store {
         owner: &str,
         now: Timestamp,
     ) -> Result<Option<Lease>, StoreError> {
+        let given_back = "attribute_not_exists(#until) OR #until = :never OR #owner = :owner";
+        match self.take_lease(tenant, owner, now, given_back, "").await? {
+            None => {
+                let take_over = ", #contested = :now";
+                self.take_lease(tenant, owner, now, "#until < :now", take_over)
+                    .await
+            }
+            taken => Ok(taken),
+        }
+    }
+
+    async fn take_lease(
+        &self,
+        tenant: TenantId,
+        owner: &str,
+        now: Timestamp,
+        condition: &str,
+        also_set: &str,
+    ) -> Result<Option<Lease>, StoreError> {
         let until = now.checked_add(LEASE_LIFE).unwrap_or(now);
-        let sent = self
+        let names = [
+            ("#owner", "owner"),
+            ("#until", "until"),
+            ("#number", "number"),
+        ];
+        let mut update = self
             .at(tenant)
             .await
             .update_item()
             .table_name(&self.integrations)
             .key("tenant_id", text(tenant.to_string()))
             .key("item", text("lease"))
-            .update_expression("SET #owner = :owner, #until = :until ADD #number :one")
-            .condition_expression(
-                "attribute_not_exists(#until) OR #until < :now OR #owner = :owner",
-            )
-            .expression_attribute_names("#owner", "owner")
-            .expression_attribute_names("#until", "until")
-            .expression_attribute_names("#number", "number")
+            .update_expression(format!(
+                "SET #owner = :owner, #until = :until{also_set} ADD #number :one"
+            ))
+            .condition_expression(condition)
             .expression_attribute_values(":owner", text(owner))
             .expression_attribute_values(":until", number(until.as_second()))
-            .expression_attribute_values(":now", number(now.as_second()))
             .expression_attribute_values(":one", number(1))
-            .return_values(aws_sdk_dynamodb::types::ReturnValue::UpdatedNew)
-            .send()
-            .await;
-        match sent {
+            .return_values(aws_sdk_dynamodb::types::ReturnValue::AllNew);
+        for (placeholder, name) in names {
+            update = update.expression_attribute_names(placeholder, name);
+        }
+        // A value that no expression names is refused.
+        if also_set.is_empty() {
+            update = update.expression_attribute_values(":never", number(0));
+        } else {
+            update = update
+                .expression_attribute_names("#contested", "contested")
+                .expression_attribute_values(":now", number(now.as_second()));
+        }
+        match update.send().await {
             Ok(updated) => {
-                let number = updated
-                    .attributes
-                    .as_ref()
-                    .and_then(|a| a.get("number")?.as_n().ok()?.parse().ok());
-                let number = number
+                let lease = updated.attributes.unwrap_or_default();
+                let number = get_number(&lease, "number")
+                    .and_then(|number| u64::try_from(number).ok())
                     .ok_or_else(|| StoreError::Unreadable("the lease has no number".to_owned()))?;
+                let contested_at = get_number(&lease, "contested")
+                    .and_then(|second| Timestamp::from_second(second).ok());
                 Ok(Some(Lease {
                     tenant,
                     number,
+                    contested_at,
                     owner: owner.to_owned(),
                 }))
             }
@@ -115,4 +148,8 @@ impl Store {
             Err(error) => Err(error.into()),
         }
     }
+}
+
+fn get_number(item: &Item, name: &str) -> Option<i64> {
+    item.get(name)?.as_n().ok()?.parse().ok()
 }

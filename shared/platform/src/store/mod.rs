@@ -3,12 +3,13 @@
 //!
 //! `integrations`: partition key `tenant_id`, sort key `item` (`integration`, `lease`,
 //! `dataset#users`, `consent#…`). `assets`: partition key `pk` (`TENANT#<tenant>#<dataset>`,
-//! `…#changes`, `…#summary`), sort key `sk`. Every partition key begins with the tenant, so that
+//! `…#changes`, `…#summary`, `…#index`), sort key `sk`. Every partition key begins with the tenant, so that
 //! `dynamodb:LeadingKeys` can fence it.
 
 mod changes;
 mod consents;
 mod erase;
+mod indexes;
 mod integrations;
 mod leases;
 mod records;
@@ -21,7 +22,7 @@ pub use changes::{ChangePage, ChangeQuery};
 pub use consents::ConsentState;
 pub use erase::Receipt;
 pub use leases::Lease;
-pub use records::{Batch, RecordPage, Units};
+pub use records::{Batch, RecordPage, Units, Unseen};
 pub use transfer::Transferred;
 
 use crate::{no_answer, tenant_sessions::TenantSessions};

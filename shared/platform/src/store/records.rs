@@ -1,20 +1,23 @@
-//! Records: read by page, by key and as digests; written in batches of 25, several in flight.
+//! Records: read by page and by key; written in batches of 25, several in flight.
 //!
 //! An item is `{pk, sk, c, h}`: `c` the columns as text, `h` their digest. Changes travel in the
 //! same batches, before the records they tell of.
 
 use super::{Item, Store, StoreError, get_text, partition, text, to_json};
 use aws_sdk_dynamodb::{
-    primitives::Blob,
+    config::http::HttpRequest,
+    operation::batch_write_item::BatchWriteItemOutput,
     types::{
         AttributeValue, DeleteRequest, KeysAndAttributes, PutRequest, ReturnConsumedCapacity,
         WriteRequest,
     },
 };
+use base64::{Engine, prelude::BASE64_STANDARD};
 use futures::{StreamExt, TryStreamExt, stream};
 use muster_domain::{
     Dataset, Record, TenantId,
     change::Change,
+    index::{self, Index},
     record::{self, Digest},
 };
 use std::collections::HashMap;
@@ -29,6 +32,15 @@ pub struct Batch {
     pub deletes: Vec<String>,
     /// Changes, each with its sort key.
     pub changes: Vec<(String, Change)>,
+}
+
+/// Records that an enumeration has not shown.
+#[derive(Debug, Default)]
+pub struct Unseen {
+    /// Their keys.
+    pub keys: Vec<String>,
+    /// How many records are stored in all.
+    pub of: u64,
 }
 
 /// Capacity units consumed.
@@ -63,16 +75,58 @@ pub struct RecordPage {
 }
 
 impl Store {
-    /// The digests of every record of a dataset, by key.
+    /// The index of a dataset, made anew from the digests of every record that is stored.
     ///
     /// # Errors
     /// When the store does not answer.
-    pub async fn digests(
+    pub async fn index_anew(
         &self,
         tenant: TenantId,
         dataset: &Dataset,
-    ) -> Result<(HashMap<String, Digest>, Units), StoreError> {
-        let mut digests = HashMap::new();
+    ) -> Result<(Index, Units), StoreError> {
+        let mut index = Index::new();
+        let units = self
+            .each_key(tenant, dataset, "sk, h", |key, item| {
+                let digest = item
+                    .get("h")
+                    .and_then(|h| h.as_b().ok())
+                    .and_then(|b| <[u8; 16]>::try_from(b.as_ref()).ok());
+                // A record without a readable digest differs from everything, and is written anew.
+                index.stored(index::name(key), Digest(digest.unwrap_or_default()));
+            })
+            .await?;
+        Ok((index, units))
+    }
+
+    /// The keys of the records that are stored and that an enumeration has not shown.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn unseen(
+        &self,
+        tenant: TenantId,
+        dataset: &Dataset,
+        index: &Index,
+    ) -> Result<(Unseen, Units), StoreError> {
+        let mut unseen = Unseen::default();
+        let units = self
+            .each_key(tenant, dataset, "sk", |key, _| {
+                unseen.of += 1;
+                if !index.has_shown(index::name(key)) {
+                    unseen.keys.push(key.to_owned());
+                }
+            })
+            .await?;
+        Ok((unseen, units))
+    }
+
+    async fn each_key(
+        &self,
+        tenant: TenantId,
+        dataset: &Dataset,
+        attributes: &str,
+        mut see: impl FnMut(&str, &Item),
+    ) -> Result<Units, StoreError> {
         let mut units = Units::default();
         let mut pages = self
             .at(tenant)
@@ -80,7 +134,7 @@ impl Store {
             .query()
             .table_name(&self.assets)
             .key_condition_expression("pk = :pk")
-            .projection_expression("sk, h")
+            .projection_expression(attributes)
             .expression_attribute_values(":pk", partition(tenant, dataset.name))
             .consistent_read(true)
             .return_consumed_capacity(ReturnConsumedCapacity::Total)
@@ -92,19 +146,13 @@ impl Store {
                 .consumed_capacity()
                 .and_then(aws_sdk_dynamodb::types::ConsumedCapacity::capacity_units)
                 .unwrap_or(0.0);
-            for item in page.items.unwrap_or_default() {
-                let digest = item
-                    .get("h")
-                    .and_then(|h| h.as_b().ok())
-                    .and_then(|b| <[u8; 16]>::try_from(b.as_ref()).ok());
-                // A record without a readable digest differs from everything, and is written anew.
-                let digest = Digest(digest.unwrap_or_default());
-                if let Some(key) = get_text(&item, "sk") {
-                    digests.insert(key.to_owned(), digest);
+            for item in page.items() {
+                if let Some(key) = get_text(item, "sk") {
+                    see(key, item);
                 }
             }
         }
-        Ok((digests, units))
+        Ok(units)
     }
 
     /// The stored texts of these records; a key that is not stored is not in the answer.
@@ -252,25 +300,52 @@ impl Store {
             item.insert("change".to_owned(), to_json(change)?);
             changes.push(put_request(item)?);
         }
-        let mut records = Vec::with_capacity(batch.puts.len() + batch.deletes.len());
-        for (key, columns) in &batch.puts {
-            let mut item = key_of(partition(tenant, dataset.name), key);
-            item.insert(
-                "h".to_owned(),
-                AttributeValue::B(Blob::new(record::digest(columns).0)),
-            );
-            item.insert("c".to_owned(), text(columns));
-            records.push(put_request(item)?);
-        }
+        let mut units = self.send_all(tenant, changes).await?;
+        units += self.send_puts(tenant, dataset, &batch.puts).await?;
+        let mut deletes = Vec::with_capacity(batch.deletes.len());
         for key in &batch.deletes {
-            records.push(delete_request(key_of(
+            deletes.push(delete_request(key_of(
                 partition(tenant, dataset.name),
                 key,
             ))?);
         }
-        let mut units = self.send_all(tenant, changes).await?;
-        units += self.send_all(tenant, records).await?;
+        units += self.send_all(tenant, deletes).await?;
         Ok(units)
+    }
+
+    /// The hot path: a first sync is little else. The request's body is written straight from the
+    /// records, and what the service leaves over is sent again like any other batch.
+    async fn send_puts(
+        &self,
+        tenant: TenantId,
+        dataset: &Dataset,
+        puts: &[(String, String)],
+    ) -> Result<Units, StoreError> {
+        let pk = format!("TENANT#{tenant}#{}", dataset.name);
+        let bodies: Vec<String> = puts
+            .chunks(ITEMS_A_BATCH)
+            .map(|puts| puts_body(&self.assets, &pk, puts))
+            .collect();
+        stream::iter(bodies)
+            .map(|body| self.send_body(tenant, body))
+            .buffer_unordered(BATCHES_IN_FLIGHT)
+            .try_fold(Units::default(), |mut sum, units| async move {
+                sum += units;
+                Ok(sum)
+            })
+            .await
+    }
+
+    async fn send_body(&self, tenant: TenantId, body: String) -> Result<Units, StoreError> {
+        let sent = self
+            .at(tenant)
+            .await
+            .batch_write_item()
+            .customize()
+            .mutate_request(move |request| put_body(request, &body))
+            .send()
+            .await?;
+        self.take_up(tenant, &self.assets, sent).await
     }
 
     async fn send_all(
@@ -299,37 +374,114 @@ impl Store {
         table: &str,
         requests: Vec<WriteRequest>,
     ) -> Result<Units, StoreError> {
+        let sent = self.send_once(tenant, table, requests).await?;
+        self.take_up(tenant, table, sent).await
+    }
+
+    async fn send_once(
+        &self,
+        tenant: TenantId,
+        table: &str,
+        requests: Vec<WriteRequest>,
+    ) -> Result<BatchWriteItemOutput, StoreError> {
+        let request = self.at(tenant).await.batch_write_item();
+        let sent = request
+            .request_items(table, requests)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await?;
+        Ok(sent)
+    }
+
+    /// Counts what a batch consumed, and sends again what the service left over of it.
+    async fn take_up(
+        &self,
+        tenant: TenantId,
+        table: &str,
+        mut sent: BatchWriteItemOutput,
+    ) -> Result<Units, StoreError> {
         let mut units = Units::default();
-        let mut left = requests;
         let mut tries = 0;
-        while !left.is_empty() {
-            let sent = self
-                .at(tenant)
-                .await
-                .batch_write_item()
-                .request_items(table, left)
-                .return_consumed_capacity(ReturnConsumedCapacity::Total)
-                .send()
-                .await?;
+        loop {
             units.write += sent
                 .consumed_capacity()
                 .iter()
                 .filter_map(aws_sdk_dynamodb::types::ConsumedCapacity::capacity_units)
                 .sum::<f64>();
-            left = sent
+            let left = sent
                 .unprocessed_items
-                .unwrap_or_default()
-                .remove(table)
+                .and_then(|mut tables| tables.remove(table))
                 .unwrap_or_default();
-            if !left.is_empty() {
-                back_off(&mut tries).await?;
+            if left.is_empty() {
+                return Ok(units);
             }
+            back_off(&mut tries).await?;
+            sent = self.send_once(tenant, table, left).await?;
         }
-        Ok(units)
     }
 }
 
-async fn back_off(tries: &mut u32) -> Result<(), StoreError> {
+/// The body of a `BatchWriteItem` that puts records: `c` the columns as text, `h` their digest
+/// (AWS, "DynamoDB low-level API": JSON with a type before each value, binary in base64).
+fn puts_body(table: &str, pk: &str, puts: &[(String, String)]) -> String {
+    let text: usize = puts.iter().map(|(key, text)| key.len() + text.len()).sum();
+    let mut body = String::with_capacity(text + text / 4 + puts.len() * (pk.len() + 128) + 128);
+    body.push_str(r#"{"ReturnConsumedCapacity":"TOTAL","RequestItems":{"#);
+    push_json(&mut body, table);
+    body.push_str(":[");
+    for (i, (key, columns)) in puts.iter().enumerate() {
+        if i > 0 {
+            body.push(',');
+        }
+        body.push_str(r#"{"PutRequest":{"Item":{"pk":{"S":"#);
+        push_json(&mut body, pk);
+        body.push_str(r#"},"sk":{"S":"#);
+        push_json(&mut body, key);
+        body.push_str(r#"},"c":{"S":"#);
+        push_json(&mut body, columns);
+        body.push_str(r#"},"h":{"B":""#);
+        BASE64_STANDARD.encode_string(record::digest(columns).0, &mut body);
+        body.push_str(r#""}}}}"#);
+    }
+    body.push_str("]}}");
+    body
+}
+
+/// Writes a text as JSON. Of what must be escaped, a stored form holds quotes in plenty and hardly
+/// anything else.
+fn push_json(out: &mut String, text: &str) {
+    let mut rest = text;
+    out.push('"');
+    while let Some(at) = rest
+        .bytes()
+        .position(|byte| byte < 0x20 || byte == b'"' || byte == b'\\')
+    {
+        let (plain, from) = rest.split_at(at);
+        out.push_str(plain);
+        match from.as_bytes()[0] {
+            b'"' => out.push_str("\\\""),
+            b'\\' => out.push_str("\\\\"),
+            control => {
+                let digit = |value: u8| char::from_digit(u32::from(value), 16).unwrap_or('0');
+                out.push_str("\\u00");
+                out.extend([digit(control >> 4), digit(control & 0xF)]);
+            }
+        }
+        rest = &from[1..];
+    }
+    out.push_str(rest);
+    out.push('"');
+}
+
+/// Gives a request another body; it is signed after that.
+fn put_body(request: &mut HttpRequest, body: &str) {
+    request
+        .headers_mut()
+        .insert("content-length", body.len().to_string());
+    *request.body_mut() = body.into();
+}
+
+pub(super) async fn back_off(tries: &mut u32) -> Result<(), StoreError> {
     if *tries >= 8 {
         return Err(StoreError::Unavailable(
             "it keeps asking to slow down".to_owned(),
@@ -366,4 +518,35 @@ pub(super) fn delete_request(key: Item) -> Result<WriteRequest, StoreError> {
         .build()
         .map_err(|e| StoreError::Unavailable(e.to_string()))?;
     Ok(WriteRequest::builder().delete_request(delete).build())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    #[test]
+    fn a_body_written_by_hand_is_the_json_that_it_should_be() {
+        let odd: String = (0..0x80_u8)
+            .map(char::from)
+            .chain("é\u{202e}🙂".chars())
+            .collect();
+        let puts = [
+            ("a".to_owned(), r#"["a","Zo\"ë\\",null]"#.to_owned()),
+            (odd.clone(), odd.clone()),
+        ];
+        let body = puts_body("as\"sets", "TENANT#x#users", &puts);
+        let item = |key: &str, text: &str| {
+            let digest = BASE64_STANDARD.encode(record::digest(text).0);
+            json!({"PutRequest": {"Item": {
+                "pk": {"S": "TENANT#x#users"}, "sk": {"S": key}, "c": {"S": text}, "h": {"B": digest},
+            }}})
+        };
+        let expected = json!({
+            "ReturnConsumedCapacity": "TOTAL",
+            "RequestItems": {"as\"sets": [item("a", &puts[0].1), item(&odd, &odd)]},
+        });
+        let read: Value = serde_json::from_str(&body).expect("it is JSON");
+        assert_eq!(read, expected);
+    }
 }

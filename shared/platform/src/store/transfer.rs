@@ -22,7 +22,7 @@ pub struct Transferred {
     pub digest: u128,
 }
 
-/// What is transferred of a tenant: records, changes, summaries, and where each dataset stands.
+/// What is transferred of a tenant: records, changes, summaries, indexes, and where each dataset stands.
 #[derive(Debug, Clone)]
 struct Part {
     table: Table,
@@ -91,7 +91,7 @@ impl Table {
 fn parts(tenant: TenantId) -> Vec<Part> {
     let names = datasets::ALL.iter().map(|dataset| dataset.name);
     let mut parts: Vec<Part> = names
-        .chain(["changes", "summary"])
+        .chain(["changes", "summary", "index"])
         .map(|name| Part {
             table: Table::Assets,
             key: partition(tenant, name),

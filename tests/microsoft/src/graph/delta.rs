@@ -33,7 +33,8 @@ pub fn users(call: &Call<'_>) -> Result<Reply, GraphError> {
         .rsplit('|')
         .next()
         .and_then(|top| top.parse().ok())
-        .unwrap_or(PAGE);
+        .unwrap_or(PAGE)
+        .min(call.world.largest_page);
     let properties = selected(&PROPERTIES, Some(&names), None);
     let state = call.tenant.read();
     let round = Round {

@@ -161,6 +161,13 @@ impl Call<'_> {
             .min(sizes.cut);
         let query = self.query.bound();
         let skips = self.resource.options.contains("$skip ");
+        // What takes no page token has one page.
+        let pages = skips || self.resource.options.contains("$skiptoken");
+        let top = if pages {
+            top.min(self.world.largest_page)
+        } else {
+            top
+        };
         let position = match self.query.get("$skiptoken") {
             Some(token) => self.page_token(token, &query)?.position,
             None if skips => self.query.skip()?,

@@ -1,0 +1,460 @@
+//! The index of a dataset: for every record that is stored, the hash of its key and the digest of
+//! its text, 16 bytes in all. An enumeration in which nothing changed reads it instead of the records.
+//!
+//! It is stored in runs, each a list of such pairs: the first holds all that there was, each later one
+//! what has changed since. The mark in the dataset's state says which runs there are and what they
+//! hold; while a dataset is being written there is no mark, so that an index which a crash left
+//! behind is never believed.
+
+use crate::record::Digest;
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::{collections::HashMap, hash::BuildHasherDefault};
+use xxhash_rust::xxh3::xxh3_64;
+
+/// What is known of one record: the hash of its key, and its mark.
+type Pair = [u64; 2];
+
+/// Bytes that a record takes in an index, stored or in memory.
+pub const PAIR_BYTES: usize = 16;
+/// A mark is the digest's upper 63 bits; the lowest is whether this enumeration has shown it.
+const SHOWN: u64 = 1;
+/// The mark of a record that is gone.
+const GONE: u64 = 0;
+/// Runs beside the first before all is written anew.
+const MOST_RUNS: usize = 12;
+
+/// However well an index is kept, it is made anew from the records this often.
+const MADE_ANEW: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// Which runs of an index are stored, and what they hold.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IndexMark {
+    /// When it was made from the stored records.
+    pub made_at: Timestamp,
+    /// The runs, in their order.
+    pub runs: Vec<IndexRun>,
+}
+
+/// One stored run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IndexRun {
+    /// Records it tells of.
+    #[serde(rename = "n")]
+    pub records: u64,
+    /// The digest of its bytes.
+    #[serde(rename = "d")]
+    pub digest: u64,
+}
+
+impl IndexRun {
+    /// What a run of these bytes is known by.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self {
+            records: (bytes.len() / PAIR_BYTES) as u64,
+            digest: xxh3_64(bytes),
+        }
+    }
+
+    /// How many bytes it has.
+    pub fn bytes(&self) -> u64 {
+        self.records.saturating_mul(PAIR_BYTES as u64)
+    }
+}
+
+/// What has to be stored of an index.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unsaved {
+    /// Nothing: what is stored is so.
+    Nothing,
+    /// One more run.
+    Run(Vec<u8>),
+    /// All of it, in place of every run.
+    All(Vec<u8>),
+}
+
+/// What an index knew of a record that an enumeration shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shown {
+    /// Nothing: it is new.
+    New,
+    /// It is stored just so.
+    Same,
+    /// It is stored otherwise.
+    Differs,
+}
+
+/// The index of one dataset, in memory: sorted pairs, and what came since they were sorted.
+#[derive(Debug, Clone, Default)]
+pub struct Index {
+    sorted: Vec<Pair>,
+    recent: HashMap<u64, u64, BuildHasherDefault<AsItIs>>,
+    live: u64,
+    /// What differs from the stored runs; `None` once that is as much as there is.
+    moved: Option<Vec<Pair>>,
+    runs: usize,
+    stored: u64,
+}
+
+/// The hash of a record's key.
+pub fn name(key: &str) -> u64 {
+    xxh3_64(key.as_bytes())
+}
+
+fn mark(digest: Digest) -> u64 {
+    // Never that of a record that is gone.
+    (digest.short() & !SHOWN).max(2)
+}
+
+impl Index {
+    /// An index of what is stored, and which no run holds yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The index that these runs hold, in their order.
+    pub fn of_runs<'a>(runs: impl IntoIterator<Item = &'a [u8]>) -> Self {
+        let mut index = Self::default();
+        for (i, run) in runs.into_iter().enumerate() {
+            index.runs = i + 1;
+            index.stored += (run.len() / PAIR_BYTES) as u64;
+            index
+                .sorted
+                .reserve_exact(if i == 0 { run.len() / PAIR_BYTES } else { 0 });
+            for pair in pairs(run) {
+                match i {
+                    0 => index.sorted.push(pair),
+                    _ => index.set(pair[0], pair[1]),
+                }
+            }
+            if i == 0 {
+                index.sorted.sort_unstable();
+                index.sorted.dedup_by_key(|pair| pair[0]);
+                index.live = index.sorted.len() as u64;
+            }
+        }
+        index.moved = (index.runs > 0).then(Vec::new);
+        index
+    }
+
+    /// Takes note of a record that is stored: when the index is made anew from the store.
+    pub fn stored(&mut self, key: u64, digest: Digest) {
+        self.set(key, mark(digest));
+    }
+
+    /// Takes note that an enumeration shows a record so, and that it will be stored so; says what
+    /// was stored before, and whether this enumeration has shown it before.
+    pub fn show(&mut self, key: u64, digest: Digest) -> (Shown, bool) {
+        let now = mark(digest);
+        let before = self.get(key);
+        let again = before & SHOWN != 0;
+        let shown = match before & !SHOWN {
+            GONE => Shown::New,
+            before if before == now => Shown::Same,
+            _ => Shown::Differs,
+        };
+        self.set(key, now | SHOWN);
+        if shown != Shown::Same {
+            self.note([key, now]);
+        }
+        (shown, again)
+    }
+
+    /// Takes note that an enumeration says a record is gone; whether it had shown it before.
+    pub fn unshow(&mut self, key: u64) -> bool {
+        let before = self.get(key);
+        if before & SHOWN != 0 {
+            self.set(key, before & !SHOWN);
+        }
+        before & SHOWN != 0
+    }
+
+    /// Counts all there is as shown: what a broken-off enumeration had shown, when it goes on.
+    pub fn show_all(&mut self) {
+        for pair in self.sorted.iter_mut().filter(|pair| pair[1] != GONE) {
+            pair[1] |= SHOWN;
+        }
+        for mark in self.recent.values_mut().filter(|mark| **mark != GONE) {
+            *mark |= SHOWN;
+        }
+    }
+
+    /// Takes note that a record is stored no more.
+    pub fn remove(&mut self, key: u64) {
+        if self.get(key) != GONE {
+            self.set(key, GONE);
+            self.note([key, GONE]);
+        }
+    }
+
+    /// Whether this enumeration has shown a record.
+    pub fn has_shown(&self, key: u64) -> bool {
+        self.get(key) & SHOWN != 0
+    }
+
+    /// How many records there are.
+    pub fn len(&self) -> u64 {
+        self.live
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.live == 0
+    }
+
+    /// How many records this enumeration has not shown.
+    pub fn unseen(&self) -> u64 {
+        let unseen = |mark: u64| mark != GONE && mark & SHOWN == 0;
+        let sorted = self.sorted.iter().filter(|pair| unseen(pair[1]));
+        let recent = self.recent.values().filter(|mark| unseen(**mark));
+        (sorted.count() + recent.count()) as u64
+    }
+
+    /// What has to be stored, so that the stored runs hold what this does.
+    pub fn unsaved(&mut self) -> Unsaved {
+        match &self.moved {
+            Some(moved) if moved.is_empty() => Unsaved::Nothing,
+            Some(moved) if self.runs <= MOST_RUNS => Unsaved::Run(pack(moved.iter().copied())),
+            _ => {
+                self.merge();
+                let live = self.sorted.iter().filter(|pair| pair[1] != GONE);
+                Unsaved::All(pack(live.map(|pair| [pair[0], pair[1] & !SHOWN])))
+            }
+        }
+    }
+
+    /// Bytes that it takes in memory.
+    pub fn memory(&self) -> usize {
+        // The map has a byte of its own for each place beside the pair.
+        let moved = self.moved.as_ref().map_or(0, Vec::capacity);
+        (self.sorted.capacity() + moved) * PAIR_BYTES + self.recent.capacity() * (PAIR_BYTES + 1)
+    }
+
+    fn get(&self, key: u64) -> u64 {
+        if let Some(mark) = self.recent.get(&key) {
+            return *mark;
+        }
+        let at = self.sorted.binary_search_by_key(&key, |pair| pair[0]);
+        at.map_or(GONE, |at| self.sorted[at][1])
+    }
+
+    fn set(&mut self, key: u64, now: u64) {
+        let at = self.sorted.binary_search_by_key(&key, |pair| pair[0]);
+        let before = match at {
+            Ok(at) => std::mem::replace(&mut self.sorted[at][1], now),
+            Err(_) => self.recent.insert(key, now).unwrap_or(GONE),
+        };
+        self.live += u64::from(now != GONE);
+        self.live -= u64::from(before != GONE);
+        if self.recent.len() > (self.sorted.len() / 8).max(4096) {
+            self.merge();
+        }
+    }
+
+    /// Brings what came since into the sorted pairs, from the back, so that it takes no second list.
+    fn merge(&mut self) {
+        let mut recent: Vec<Pair> = self.recent.drain().map(|(key, mark)| [key, mark]).collect();
+        recent.sort_unstable();
+        let mut from = self.sorted.len();
+        self.sorted.reserve_exact(recent.len());
+        self.sorted.resize(from + recent.len(), [0, 0]);
+        let mut to = self.sorted.len();
+        while let Some(pair) = recent.last() {
+            to -= 1;
+            if from > 0 && self.sorted[from - 1][0] > pair[0] {
+                from -= 1;
+                self.sorted[to] = self.sorted[from];
+            } else {
+                self.sorted[to] = *pair;
+                recent.pop();
+            }
+        }
+    }
+
+    fn note(&mut self, pair: Pair) {
+        if let Some(moved) = &mut self.moved {
+            moved.push(pair);
+            if moved.len() as u64 > self.stored.max(64) {
+                self.moved = None;
+            }
+        }
+    }
+}
+
+/// A run of what a delta round changed: each record's key hash, with the digest it is stored with
+/// now, or without one where it is gone.
+pub fn run_of(changed: &[(u64, Option<Digest>)]) -> Vec<u8> {
+    let pair = |(key, digest): &(u64, Option<Digest>)| [*key, digest.map_or(GONE, mark)];
+    pack(changed.iter().map(pair))
+}
+
+impl IndexMark {
+    /// Whether it is young enough to be believed.
+    pub fn is_young(&self, now: Timestamp) -> bool {
+        now.duration_since(self.made_at) < MADE_ANEW
+    }
+
+    /// Whether one more run may be added without loading the index: few are read in few requests.
+    pub fn takes_a_run(&self) -> bool {
+        !self.runs.is_empty() && self.runs.len() <= MOST_RUNS
+    }
+}
+
+fn pack(pairs: impl Iterator<Item = Pair>) -> Vec<u8> {
+    pairs.flatten().flat_map(u64::to_le_bytes).collect()
+}
+
+fn pairs(bytes: &[u8]) -> impl Iterator<Item = Pair> {
+    let (pairs, _) = bytes.as_chunks::<PAIR_BYTES>();
+    pairs.iter().map(|pair| {
+        let pair = u128::from_le_bytes(*pair);
+        #[expect(clippy::cast_possible_truncation, reason = "the lower half is meant")]
+        [pair as u64, (pair >> 64) as u64]
+    })
+}
+
+/// A key that is a hash already.
+#[derive(Debug, Clone, Copy, Default)]
+struct AsItIs(u64);
+
+impl std::hash::Hasher for AsItIs {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = xxh3_64(bytes);
+    }
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::{BTreeMap, BTreeSet};
+
+    fn digest(content: u8) -> Digest {
+        crate::record::digest(&content.to_string())
+    }
+
+    /// What happens to an index: a record shown, said to be gone, or removed.
+    #[derive(Debug, Clone)]
+    enum Step {
+        Show(u16, u8),
+        Unshow(u16),
+        Remove(u16),
+        SaveAndLoad,
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let step = prop_oneof![
+            8 => (0_u16..40, 0_u8..3).prop_map(|(key, content)| Step::Show(key, content)),
+            1 => (0_u16..40).prop_map(Step::Unshow),
+            2 => (0_u16..40).prop_map(Step::Remove),
+            1 => Just(Step::SaveAndLoad),
+        ];
+        prop::collection::vec(step, 0..200)
+    }
+
+    /// The store of an index, as simple as can be.
+    fn save(index: &mut Index, runs: &mut Vec<Vec<u8>>) {
+        match index.unsaved() {
+            Unsaved::Nothing => {}
+            Unsaved::Run(run) => runs.push(run),
+            Unsaved::All(all) => *runs = vec![all],
+        }
+        *index = Index::of_runs(runs.iter().map(Vec::as_slice));
+    }
+
+    proptest! {
+        #[test]
+        fn an_index_knows_what_a_map_of_all_records_would(steps in steps()) {
+            let (mut index, mut runs) = (Index::new(), Vec::new());
+            let mut truth: BTreeMap<u64, u8> = BTreeMap::new();
+            let mut shown: BTreeSet<u64> = BTreeSet::new();
+            for step in steps {
+                match step {
+                    Step::Show(key, content) => {
+                        let key = name(&key.to_string());
+                        let expected = match truth.insert(key, content) {
+                            None => Shown::New,
+                            Some(before) if before == content => Shown::Same,
+                            Some(_) => Shown::Differs,
+                        };
+                        let again = !shown.insert(key);
+                        prop_assert_eq!(index.show(key, digest(content)), (expected, again));
+                    }
+                    Step::Unshow(key) => {
+                        let key = name(&key.to_string());
+                        prop_assert_eq!(index.unshow(key), shown.remove(&key));
+                    }
+                    Step::Remove(key) => {
+                        let key = name(&key.to_string());
+                        index.remove(key);
+                        truth.remove(&key);
+                        shown.remove(&key);
+                    }
+                    Step::SaveAndLoad => {
+                        save(&mut index, &mut runs);
+                        shown.clear();
+                    }
+                }
+                prop_assert_eq!(index.len(), truth.len() as u64);
+                prop_assert_eq!(index.unseen(), (truth.len() - shown.len()) as u64);
+            }
+            save(&mut index, &mut runs);
+            for (key, content) in truth {
+                prop_assert_eq!(index.show(key, digest(content)).0, Shown::Same);
+            }
+        }
+    }
+
+    #[test]
+    fn a_large_index_takes_little_more_than_its_pairs() {
+        let mut index = Index::new();
+        for record in 0..200_000_u32 {
+            index.show(name(&record.to_string()), digest(1));
+        }
+        assert_eq!(index.len(), 200_000);
+        let bytes = index.memory() / 200_000;
+        assert!(bytes < 2 * PAIR_BYTES, "{bytes} bytes a record");
+        let Unsaved::All(all) = index.unsaved() else {
+            panic!("nothing of it is stored")
+        };
+        assert_eq!(all.len(), 200_000 * PAIR_BYTES);
+        let mut again = Index::of_runs([all.as_slice()]);
+        for record in 0..200_000_u32 {
+            let shown = again.show(name(&record.to_string()), digest(1));
+            assert_eq!(shown, (Shown::Same, false));
+        }
+        assert_eq!(again.unsaved(), Unsaved::Nothing);
+    }
+
+    #[test]
+    fn a_few_changes_are_one_more_run_and_many_are_all_anew() {
+        let mut index = Index::new();
+        for record in 0..1000_u32 {
+            index.show(name(&record.to_string()), digest(1));
+        }
+        let mut runs = Vec::new();
+        save(&mut index, &mut runs);
+        for round in 2..4 {
+            index.show(name("7"), digest(round));
+            save(&mut index, &mut runs);
+        }
+        assert_eq!(
+            runs.iter().map(Vec::len).collect::<Vec<_>>(),
+            [16_000, 16, 16]
+        );
+        for record in 0..1000_u32 {
+            index.show(name(&record.to_string()), digest(9));
+        }
+        for more in ["one", "two", "three"] {
+            index.show(name(more), digest(9));
+        }
+        save(&mut index, &mut runs);
+        assert_eq!(runs.len(), 1);
+    }
+}

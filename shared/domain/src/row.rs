@@ -1,0 +1,657 @@
+//! A row: a record in its stored form, read straight from the bytes of an answer.
+//!
+//! Each object's columns are taken from a page as it goes by; no tree of the document is built. A
+//! column's text is what a tree would have written, so that a digest does not depend on the way.
+
+use crate::{
+    dataset::{Dataset, Key, Kind},
+    record::{self, LONGEST_KEY, Record},
+};
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor, value},
+};
+use serde_json::Value;
+use std::{borrow::Cow, fmt, ops::Range};
+
+/// A record's key and its columns as they are stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// The key within its dataset.
+    pub key: String,
+    /// The stored form: the JSON array of the values in column order.
+    pub text: String,
+}
+
+impl Row {
+    /// The record that it is.
+    ///
+    /// # Errors
+    /// When the text is not a JSON array.
+    pub fn record(&self, dataset: &Dataset) -> Result<Record, serde_json::Error> {
+        Record::from_text(dataset, self.key.clone(), &self.text)
+    }
+}
+
+impl From<Record> for Row {
+    fn from(record: Record) -> Self {
+        Self {
+            text: record.to_text(),
+            key: record.key,
+        }
+    }
+}
+
+/// What one object of a page is.
+#[derive(Debug)]
+pub(crate) enum Object {
+    Is(Row),
+    Gone(String),
+    Unkeyed,
+}
+
+/// Reads the objects of one dataset, one after the other.
+#[derive(Debug)]
+pub(crate) struct RowReader {
+    dataset: &'static Dataset,
+    root: Vec<Property>,
+    keys: Vec<usize>,
+    /// The texts of the object in hand, and where each column's is; empty is absent.
+    out: String,
+    places: Vec<Range<usize>>,
+    removed: bool,
+}
+
+/// A property that some column reads, or reads something below.
+#[derive(Debug)]
+struct Property {
+    name: &'static str,
+    /// Every column that reads it or something below it.
+    columns: Vec<usize>,
+    what: What,
+}
+
+#[derive(Debug)]
+enum What {
+    /// One column reads the property itself.
+    Value(Kind),
+    /// Columns read properties below it.
+    Members(Vec<Property>),
+    /// Columns read both: it is read as a tree, with each column's path below it.
+    Tree(Vec<&'static str>),
+}
+
+impl RowReader {
+    pub fn new(dataset: &'static Dataset) -> Self {
+        let paths: Vec<(usize, &'static str)> = dataset
+            .columns
+            .iter()
+            .map(|column| column.source)
+            .enumerate()
+            .collect();
+        let keys = match dataset.key {
+            Key::Column(name) => vec![name],
+            Key::ColumnOr(name, other) => vec![name, other],
+            Key::Constant(_) => Vec::new(),
+        };
+        Self {
+            dataset,
+            root: properties(dataset, &paths),
+            keys: keys
+                .into_iter()
+                .filter_map(|name| dataset.column(name))
+                .collect(),
+            out: String::new(),
+            places: vec![0..0; dataset.columns.len()],
+            removed: false,
+        }
+    }
+
+    fn begin(&mut self) {
+        self.out.clear();
+        self.places.fill(0..0);
+        self.removed = false;
+    }
+
+    fn finish(&self) -> Object {
+        let Some(key) = self.key() else {
+            return Object::Unkeyed;
+        };
+        if self.removed {
+            return Object::Gone(key);
+        }
+        let filled = self.places.iter().rposition(|place| !place.is_empty());
+        let mut text = String::with_capacity(self.out.len() + 5 * self.places.len() + 2);
+        text.push('[');
+        for place in &self.places[..filled.map_or(0, |last| last + 1)] {
+            if text.len() > 1 {
+                text.push(',');
+            }
+            match &self.out[place.clone()] {
+                "" => text.push_str("null"),
+                value => text.push_str(value),
+            }
+        }
+        text.push(']');
+        Object::Is(Row { key, text })
+    }
+
+    fn key(&self) -> Option<String> {
+        if let Key::Constant(key) = self.dataset.key {
+            return Some(key.to_owned());
+        }
+        let mut texts = self.keys.iter().filter_map(|column| {
+            let quoted = &self.out[self.places[*column].clone()];
+            let plain = quoted.strip_prefix('"')?.strip_suffix('"')?;
+            let key = match plain.contains('\\') {
+                true => serde_json::from_str(quoted).ok()?,
+                false => plain.to_owned(),
+            };
+            (1..=LONGEST_KEY).contains(&key.len()).then_some(key)
+        });
+        texts.next()
+    }
+}
+
+/// The properties at one level of the columns' paths.
+fn properties(dataset: &Dataset, paths: &[(usize, &'static str)]) -> Vec<Property> {
+    let mut found: Vec<Property> = Vec::new();
+    for (_, path) in paths {
+        let name = path.split('/').next().unwrap_or(path);
+        if found.iter().any(|property| property.name == name) {
+            continue;
+        }
+        let below: Vec<(usize, &'static str)> = paths
+            .iter()
+            .filter_map(|(column, path)| {
+                let rest = path.strip_prefix(name)?;
+                let rest = rest.strip_prefix('/').or(rest.is_empty().then_some(""))?;
+                Some((*column, rest))
+            })
+            .collect();
+        let itself = below.iter().filter(|(_, rest)| rest.is_empty()).count();
+        let what = match (itself, below.len()) {
+            (0, _) => What::Members(properties(dataset, &below)),
+            (1, 1) => What::Value(dataset.columns[below[0].0].kind),
+            _ => What::Tree(below.iter().map(|(_, rest)| *rest).collect()),
+        };
+        found.push(Property {
+            name,
+            columns: below.iter().map(|(column, _)| *column).collect(),
+            what,
+        });
+    }
+    found
+}
+
+impl<'de> DeserializeSeed<'de> for &mut RowReader {
+    type Value = Object;
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Object, D::Error> {
+        self.begin();
+        let members = Members {
+            dataset: self.dataset,
+            properties: &self.root,
+            out: &mut self.out,
+            places: &mut self.places,
+            depth: 0,
+            removed: Some(&mut self.removed),
+        };
+        match from.deserialize_any(members)? {
+            Found::Object => Ok(self.finish()),
+            Found::Other => Ok(Object::Unkeyed),
+        }
+    }
+}
+
+enum Found {
+    Object,
+    Other,
+}
+
+/// Reads the members of an object into the columns' places.
+struct Members<'a> {
+    dataset: &'a Dataset,
+    properties: &'a [Property],
+    out: &'a mut String,
+    places: &'a mut [Range<usize>],
+    /// How many names of a column's path lead here.
+    depth: usize,
+    /// At the top: whether the object is marked as removed.
+    removed: Option<&'a mut bool>,
+}
+
+/// Visits everything that is neither of what a reader looks for.
+macro_rules! other {
+    ($value:ty, $other:expr) => {
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("JSON")
+        }
+        fn visit_unit<E>(self) -> Result<$value, E> {
+            Ok($other)
+        }
+        fn visit_bool<E>(self, _: bool) -> Result<$value, E> {
+            Ok($other)
+        }
+        fn visit_i64<E>(self, _: i64) -> Result<$value, E> {
+            Ok($other)
+        }
+        fn visit_u64<E>(self, _: u64) -> Result<$value, E> {
+            Ok($other)
+        }
+        fn visit_f64<E>(self, _: f64) -> Result<$value, E> {
+            Ok($other)
+        }
+        fn visit_str<E>(self, _: &str) -> Result<$value, E> {
+            Ok($other)
+        }
+    };
+}
+pub(crate) use other;
+
+impl<'de> Visitor<'de> for Members<'_> {
+    type Value = Found;
+    other!(Found, Found::Other);
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Found, A::Error> {
+        // Graph answers in one order: the next property is mostly the one after the last.
+        let mut next = 0;
+        while let Some(name) = map.next_key_seed(Name {
+            properties: self.properties,
+            next,
+        })? {
+            match name {
+                Named::Known(at) => {
+                    next = at + 1;
+                    self.read(&self.properties[at], &mut map)?;
+                }
+                Named::Removed if self.removed.is_some() => {
+                    let marked = map.next_value::<Option<IgnoredAny>>()?.is_some();
+                    if let Some(removed) = self.removed.as_deref_mut() {
+                        *removed = marked;
+                    }
+                }
+                Named::Removed | Named::Other => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        Ok(Found::Object)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut list: A) -> Result<Found, A::Error> {
+        // At the top a list is no object; below, the columns take the list of what it holds.
+        if self.removed.is_some() {
+            while list.next_element::<IgnoredAny>()?.is_some() {}
+            return Ok(Found::Other);
+        }
+        if let [
+            Property {
+                name,
+                columns,
+                what: What::Value(kind),
+            },
+        ] = self.properties
+        {
+            let begin = self.out.len();
+            let each = Each {
+                name,
+                kind: in_a_list(*kind),
+                out: self.out,
+            };
+            each.visit_seq(list)?;
+            self.places[columns[0]] = begin..self.out.len();
+            return Ok(Found::Other);
+        }
+        let tree = Value::deserialize(value::SeqAccessDeserializer::new(list))?;
+        for property in self.properties {
+            self.take_all(property, &tree);
+        }
+        Ok(Found::Other)
+    }
+}
+
+impl Members<'_> {
+    fn read<'de, A: MapAccess<'de>>(
+        &mut self,
+        property: &Property,
+        map: &mut A,
+    ) -> Result<(), A::Error> {
+        for column in &property.columns {
+            self.places[*column] = 0..0;
+        }
+        match &property.what {
+            What::Value(kind) => {
+                let begin = self.out.len();
+                map.next_value_seed(Cell {
+                    kind: *kind,
+                    out: self.out,
+                })?;
+                self.places[property.columns[0]] = begin..self.out.len();
+            }
+            What::Members(properties) => {
+                let members = Members {
+                    dataset: self.dataset,
+                    properties,
+                    out: self.out,
+                    places: self.places,
+                    depth: self.depth + 1,
+                    removed: None,
+                };
+                map.next_value_seed(Any(members))?;
+            }
+            What::Tree(paths) => {
+                let tree: Value = map.next_value()?;
+                for (column, path) in property.columns.iter().zip(paths) {
+                    self.take(*column, &tree, path);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes every column of a property, and below it, from a list that was read as a tree.
+    fn take_all(&mut self, property: &Property, tree: &Value) {
+        for column in &property.columns {
+            let source = self.dataset.columns[*column].source;
+            let path = source.splitn(self.depth + 1, '/').last().unwrap_or(source);
+            self.take(*column, tree, path);
+        }
+    }
+
+    fn take(&mut self, column: usize, tree: &Value, path: &str) {
+        let begin = self.out.len();
+        let kind = self.dataset.columns[column].kind;
+        push(self.out, &record::convert(kind, record::lookup(tree, path)));
+        self.places[column] = begin..self.out.len();
+    }
+}
+
+/// A visitor, as a seed.
+struct Any<V>(V);
+
+impl<'de, V: Visitor<'de>> DeserializeSeed<'de> for Any<V> {
+    type Value = V::Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<V::Value, D::Error> {
+        from.deserialize_any(self.0)
+    }
+}
+
+/// Which property a name is.
+struct Name<'a> {
+    properties: &'a [Property],
+    next: usize,
+}
+
+enum Named {
+    Known(usize),
+    Removed,
+    Other,
+}
+
+impl<'de> DeserializeSeed<'de> for Name<'_> {
+    type Value = Named;
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Named, D::Error> {
+        from.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for Name<'_> {
+    type Value = Named;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a name")
+    }
+
+    fn visit_str<E>(self, name: &str) -> Result<Named, E> {
+        let known = |at: usize| self.properties.get(at).is_some_and(|p| p.name == name);
+        Ok(if known(self.next) {
+            Named::Known(self.next)
+        } else if let Some(at) = self.properties.iter().position(|p| p.name == name) {
+            Named::Known(at)
+        } else if name == "@removed" {
+            Named::Removed
+        } else {
+            Named::Other
+        })
+    }
+}
+
+/// Writes one value as its column has it; null is nothing.
+struct Cell<'a> {
+    kind: Kind,
+    out: &'a mut String,
+}
+
+impl<'de> DeserializeSeed<'de> for Cell<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
+        from.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Cell<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+    fn visit_bool<E>(self, flag: bool) -> Result<(), E> {
+        self.out.push_str(if flag { "true" } else { "false" });
+        Ok(())
+    }
+    fn visit_i64<E>(self, number: i64) -> Result<(), E> {
+        push(self.out, &Value::from(number));
+        Ok(())
+    }
+    fn visit_u64<E>(self, number: u64) -> Result<(), E> {
+        push(self.out, &Value::from(number));
+        Ok(())
+    }
+    fn visit_f64<E>(self, number: f64) -> Result<(), E> {
+        push(self.out, &Value::from(number));
+        Ok(())
+    }
+    fn visit_str<E>(self, text: &str) -> Result<(), E> {
+        let changes = match self.kind {
+            Kind::DateTime => !is_plain_instant(text),
+            Kind::Date => text.is_empty() || text.starts_with("0001"),
+            _ => false,
+        };
+        if changes {
+            push(self.out, &record::convert_text(self.kind, text));
+        } else {
+            push_text(self.out, text);
+        }
+        Ok(())
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<(), A::Error> {
+        let tree = Value::deserialize(value::SeqAccessDeserializer::new(list))?;
+        push(self.out, &record::convert(self.kind, Cow::Owned(tree)));
+        Ok(())
+    }
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
+        let tree = Value::deserialize(value::MapAccessDeserializer::new(map))?;
+        push(self.out, &record::convert(self.kind, Cow::Owned(tree)));
+        Ok(())
+    }
+}
+
+/// Writes the list of what the objects of a list hold under one name.
+struct Each<'a> {
+    name: &'static str,
+    kind: Kind,
+    out: &'a mut String,
+}
+
+/// A list's values are kept as they came: only secrets are dropped.
+fn in_a_list(kind: Kind) -> Kind {
+    match kind {
+        Kind::Json => Kind::Json,
+        _ => Kind::Text,
+    }
+}
+
+impl<'de> Each<'_> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
+        self.out.push('[');
+        let first = self.out.len();
+        loop {
+            let before = self.out.len();
+            if before > first {
+                self.out.push(',');
+            }
+            let begin = self.out.len();
+            let item = Any(Item {
+                name: self.name,
+                kind: self.kind,
+                out: self.out,
+            });
+            let more = list.next_element_seed(item)?.is_some();
+            if self.out.len() == begin {
+                self.out.truncate(before);
+            }
+            if !more {
+                self.out.push(']');
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// One item of such a list.
+struct Item<'a> {
+    name: &'static str,
+    kind: Kind,
+    out: &'a mut String,
+}
+
+impl<'de> Visitor<'de> for Item<'_> {
+    type Value = ();
+    other!((), ());
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let begin = self.out.len();
+        while let Some(same) = map.next_key_seed(Same(self.name))? {
+            if same {
+                self.out.truncate(begin);
+                map.next_value_seed(Cell {
+                    kind: self.kind,
+                    out: self.out,
+                })?;
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<(), A::Error> {
+        let each = Each {
+            name: self.name,
+            kind: self.kind,
+            out: self.out,
+        };
+        each.visit_seq(list)
+    }
+}
+
+/// Whether a name is this one.
+struct Same(&'static str);
+
+impl<'de> DeserializeSeed<'de> for Same {
+    type Value = bool;
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<bool, D::Error> {
+        from.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for Same {
+    type Value = bool;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a name")
+    }
+
+    fn visit_str<E>(self, name: &str) -> Result<bool, E> {
+        Ok(name == self.0)
+    }
+}
+
+fn push(out: &mut String, value: &Value) {
+    if !value.is_null() {
+        out.push_str(&value.to_string());
+    }
+}
+
+fn push_text(out: &mut String, text: &str) {
+    let escaped = |byte: u8| byte < 0x20 || byte == b'"' || byte == b'\\';
+    if text.bytes().any(escaped) {
+        push(out, &Value::from(text));
+    } else {
+        out.push('"');
+        out.push_str(text);
+        out.push('"');
+    }
+}
+
+/// Whether a text is an instant just as it is stored: UTC, to the second or with a fraction that
+/// does not end in 0, and on a day that every month has.
+fn is_plain_instant(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let Some((date, rest)) = bytes.split_at_checked(19) else {
+        return false;
+    };
+    let shape = b"0000-00-00T00:00:00";
+    let fits = |(byte, like): (&u8, &u8)| match like {
+        b'0' => byte.is_ascii_digit(),
+        like => byte == like,
+    };
+    let two = |at: usize| u32::from(date[at] - b'0') * 10 + u32::from(date[at + 1] - b'0');
+    let fraction = match rest {
+        b"Z" => true,
+        [b'.', digits @ .., last @ b'1'..=b'9', b'Z'] => {
+            digits.len() < 9 && digits.iter().all(u8::is_ascii_digit) && last.is_ascii_digit()
+        }
+        _ => false,
+    };
+    fraction
+        && date.iter().zip(shape).all(fits)
+        && (b"0002".as_slice()..=b"9998".as_slice()).contains(&&date[..4])
+        && (1..=12).contains(&two(5))
+        && (1..=28).contains(&two(8))
+        && two(11) < 24
+        && two(14) < 60
+        && two(17) < 60
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn an_instant_taken_as_it_is_is_what_the_slow_way_makes_of_it(
+            text in "(0001|0002|2024|2026|9998|9999)-(0[0-9]|1[0-3])-(0[0-9]|[123][0-9])T([01][0-9]|2[0-5]):[0-6][0-9]:[0-6][0-9](|[.][0-9]{1,10})(Z|[+]01:00|)"
+        ) {
+            if is_plain_instant(&text) {
+                prop_assert_eq!(record::convert_text(Kind::DateTime, &text), Value::from(text));
+            }
+        }
+    }
+
+    #[test]
+    fn the_usual_instants_are_taken_as_they_are() {
+        for text in ["2026-01-31T00:00:00Z", "2017-02-28T23:59:59.5775965Z"] {
+            assert_eq!(is_plain_instant(text), !text.contains("-31"), "{text}");
+        }
+    }
+}

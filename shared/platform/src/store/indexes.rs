@@ -1,0 +1,152 @@
+//! The stored index of each dataset: `TENANT#<tenant>#index`, sort key `<dataset>#<run>#<part>`, each
+//! a binary of at most 4,096 records. Which of them are believed is said by the dataset's state.
+
+use super::{Item, Store, StoreError, Units, partition, records::back_off, text};
+use aws_sdk_dynamodb::{
+    primitives::Blob,
+    types::{AttributeValue, KeysAndAttributes, ReturnConsumedCapacity},
+};
+use muster_domain::{
+    Dataset, TenantId,
+    index::{Index, IndexMark, IndexRun, PAIR_BYTES},
+};
+use std::collections::HashMap;
+
+/// Records a part: 64 KB, of the 400 that an item may have.
+const RECORDS_A_PART: u64 = 4096;
+/// Parts asked for at once: a megabyte, of the 16 that an answer may have.
+const PARTS_A_GET: usize = 16;
+
+impl Store {
+    /// The index that a mark tells of; `None` where what is stored is not what the mark says, and
+    /// so is not to be believed.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn index(
+        &self,
+        tenant: TenantId,
+        dataset: &Dataset,
+        mark: &IndexMark,
+    ) -> Result<(Option<Index>, Units), StoreError> {
+        let mut units = Units::default();
+        let mut runs = Vec::with_capacity(mark.runs.len());
+        for (number, run) in mark.runs.iter().enumerate() {
+            let names: Vec<String> = (0..parts(run))
+                .map(|part| part_key(dataset, number, part))
+                .collect();
+            let mut bytes = Vec::with_capacity(usize::try_from(run.bytes()).unwrap_or(0));
+            for names in names.chunks(PARTS_A_GET) {
+                let mut found = self.parts(tenant, names, &mut units).await?;
+                for name in names {
+                    bytes.extend(found.remove(name).unwrap_or_default());
+                }
+            }
+            if IndexRun::of(&bytes) != *run {
+                return Ok((None, units));
+            }
+            runs.push(bytes);
+        }
+        let index = Index::of_runs(runs.iter().map(Vec::as_slice));
+        Ok((Some(index), units))
+    }
+
+    async fn parts(
+        &self,
+        tenant: TenantId,
+        names: &[String],
+        units: &mut Units,
+    ) -> Result<HashMap<String, Vec<u8>>, StoreError> {
+        let mut found = HashMap::new();
+        let keys = names.iter().map(|name| key(tenant, name)).collect();
+        let mut left: Option<Vec<Item>> = Some(keys);
+        let mut tries = 0;
+        while let Some(keys) = left.take() {
+            let asked = KeysAndAttributes::builder()
+                .set_keys(Some(keys))
+                .consistent_read(true)
+                .build()
+                .map_err(|e| StoreError::Unavailable(e.to_string()))?;
+            let got = self
+                .at(tenant)
+                .await
+                .batch_get_item()
+                .request_items(&self.assets, asked)
+                .return_consumed_capacity(ReturnConsumedCapacity::Total)
+                .send()
+                .await?;
+            units.read += got
+                .consumed_capacity()
+                .iter()
+                .filter_map(aws_sdk_dynamodb::types::ConsumedCapacity::capacity_units)
+                .sum::<f64>();
+            let mut responses = got.responses.unwrap_or_default();
+            for mut item in responses.remove(&self.assets).unwrap_or_default() {
+                if let (Some(AttributeValue::S(name)), Some(AttributeValue::B(part))) =
+                    (item.remove("sk"), item.remove("x"))
+                {
+                    found.insert(name, part.into_inner());
+                }
+            }
+            left = got
+                .unprocessed_keys
+                .unwrap_or_default()
+                .remove(&self.assets)
+                .map(|keys| keys.keys)
+                .filter(|keys| !keys.is_empty());
+            if left.is_some() {
+                back_off(&mut tries).await?;
+            }
+        }
+        Ok(found)
+    }
+
+    /// Stores a run of an index, over what was stored under the same number.
+    ///
+    /// # Errors
+    /// When the store does not answer; nothing is lost then, since no mark tells of the run yet.
+    pub async fn put_index_run(
+        &self,
+        tenant: TenantId,
+        dataset: &Dataset,
+        number: usize,
+        bytes: &[u8],
+    ) -> Result<(IndexRun, Units), StoreError> {
+        let run = IndexRun::of(bytes);
+        let mut units = Units::default();
+        let length = usize::try_from(RECORDS_A_PART).unwrap_or(usize::MAX) * PAIR_BYTES;
+        for (part, bytes) in (0..).zip(bytes.chunks(length)) {
+            let mut item = key(tenant, &part_key(dataset, number, part));
+            item.insert("x".to_owned(), AttributeValue::B(Blob::new(bytes)));
+            let sent = self
+                .at(tenant)
+                .await
+                .put_item()
+                .table_name(&self.assets)
+                .set_item(Some(item))
+                .return_consumed_capacity(ReturnConsumedCapacity::Total)
+                .send()
+                .await?;
+            units.write += sent
+                .consumed_capacity()
+                .and_then(aws_sdk_dynamodb::types::ConsumedCapacity::capacity_units)
+                .unwrap_or(0.0);
+        }
+        Ok((run, units))
+    }
+}
+
+fn parts(run: &IndexRun) -> u64 {
+    run.records.div_ceil(RECORDS_A_PART)
+}
+
+fn part_key(dataset: &Dataset, run: usize, part: u64) -> String {
+    format!("{}#{run:02}#{part:04}", dataset.name)
+}
+
+fn key(tenant: TenantId, name: &str) -> Item {
+    Item::from([
+        ("pk".to_owned(), partition(tenant, "index")),
+        ("sk".to_owned(), text(name)),
+    ])
+}

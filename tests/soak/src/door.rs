@@ -1,0 +1,489 @@
+//! A door before the embedded store: DynamoDB's API on the wire, and what goes wrong with it.
+//!
+//! Each worker has a door of its own, so that two of them can differ in their clocks.
+
+use axum::{
+    Router,
+    body::{Body, Bytes},
+    extract::State,
+    http::{HeaderMap, StatusCode},
+    response::Response,
+    serve::ListenerExt,
+};
+use dynoxide::Database;
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
+use std::{
+    collections::BTreeMap,
+    fmt,
+    net::SocketAddr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+use tokio::net::TcpListener;
+
+/// One thing that goes wrong with a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StoreFault {
+    /// 400 `ProvisionedThroughputExceededException`.
+    Throttled,
+    /// A batch is done in part; the rest comes back as not processed.
+    HalfProcessed,
+    /// 500 `InternalServerError`, and nothing is done.
+    ServerError,
+    /// The connection closes, and nothing is done.
+    Reset,
+    /// What is asked is done, and the connection closes before the answer.
+    DoneThenReset,
+    /// What is asked is done so much later, whether or not anybody still waits for it.
+    Late(Duration),
+}
+
+/// Which calls are counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Calls {
+    /// All.
+    All,
+    /// Those that write.
+    Writes,
+    /// Batches of records.
+    RecordWrites,
+}
+
+type Act = Box<dyn FnOnce() + Send>;
+
+/// A stale worker's doings, as seen at the door.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Fencing {
+    /// Dataset states that an older lease wrote over those of a newer one: never.
+    pub states_overwritten: u64,
+    /// Dataset states of an older lease that were turned away.
+    pub states_refused: u64,
+    /// Batches of records that arrived under an older lease than the latest.
+    pub late_batches: u64,
+}
+
+impl std::ops::AddAssign for Fencing {
+    fn add_assign(&mut self, other: Self) {
+        self.states_overwritten += other.states_overwritten;
+        self.states_refused += other.states_refused;
+        self.late_batches += other.late_batches;
+    }
+}
+
+#[derive(Default)]
+struct Inner {
+    faults: Vec<(Calls, u32, u32, StoreFault)>,
+    acts: Vec<(Calls, u32, Option<Act>)>,
+    counts: BTreeMap<&'static str, u32>,
+    lease: u64,
+    fencing: Fencing,
+}
+
+/// The door.
+#[derive(Clone)]
+pub struct Door {
+    database: Database,
+    /// Added to the times this worker writes into its lease, in seconds.
+    skew: i64,
+    address: SocketAddr,
+    inner: Arc<Mutex<Inner>>,
+}
+
+impl fmt::Debug for Door {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Door({})", self.address)
+    }
+}
+
+impl Door {
+    /// Opens a door for a worker whose clock is so many seconds fast.
+    ///
+    /// # Errors
+    /// When there is no port for it.
+    pub async fn open(database: Database, skew: i64) -> std::io::Result<Self> {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+        let door = Self {
+            database,
+            skew,
+            address: listener.local_addr()?,
+            inner: Arc::default(),
+        };
+        let listener = listener.tap_io(|connection| {
+            connection.set_nodelay(true).ok();
+        });
+        let router = Router::new().fallback(pass).with_state(door.clone());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        Ok(door)
+    }
+
+    /// Another door before the same store.
+    ///
+    /// # Errors
+    /// When there is no port for it.
+    pub async fn beside(&self, skew: i64) -> std::io::Result<Self> {
+        Self::open(self.database.clone(), skew).await
+    }
+
+    /// Where it is.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Calls from the `from`-th of these on, counted from now and from 1, go wrong, `count` of them.
+    pub fn add_fault(&self, calls: Calls, from: u32, count: u32, fault: StoreFault) {
+        let mut inner = self.inner();
+        let from = inner.seen(calls) + from;
+        inner.faults.push((calls, from, count, fault));
+    }
+
+    /// Does this right after the `nth` of these calls, counted from now and from 1, is done, and
+    /// before its answer leaves.
+    pub fn after_call(&self, calls: Calls, nth: u32, act: impl FnOnce() + Send + 'static) {
+        let mut inner = self.inner();
+        let nth = inner.seen(calls) + nth;
+        inner.acts.push((calls, nth, Some(Box::new(act))));
+    }
+
+    /// Nothing goes wrong from now on.
+    pub fn clear(&self) {
+        let mut inner = self.inner();
+        inner.faults.clear();
+        inner.acts.clear();
+    }
+
+    /// How many of these calls have come so far.
+    pub fn seen(&self, calls: Calls) -> u32 {
+        self.inner().seen(calls)
+    }
+
+    /// What was seen of stale workers at this door.
+    pub fn fencing(&self) -> Fencing {
+        self.inner().fencing
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts a call; gives what goes wrong with it, and what happens after it.
+    fn count(&self, call: &str, request: &Value) -> (Option<StoreFault>, Vec<Act>) {
+        let mut inner = self.inner();
+        let kinds = kinds(call, request);
+        for kind in kinds {
+            *inner.counts.entry(name(*kind)).or_default() += 1;
+        }
+        let mut struck = None;
+        let counts = inner.counts.clone();
+        let at = |calls: Calls| counts.get(name(calls)).copied().unwrap_or(0);
+        for (calls, from, count, fault) in &inner.faults {
+            let due = kinds.contains(calls) && at(*calls) >= *from && at(*calls) - from < *count;
+            let fits = *fault != StoreFault::HalfProcessed || call.starts_with("Batch");
+            if due && fits && struck.is_none() {
+                struck = Some(*fault);
+            }
+        }
+        let due = inner.acts.iter_mut().filter_map(|(calls, nth, act)| {
+            (kinds.contains(calls) && at(*calls) == *nth)
+                .then(|| act.take())
+                .flatten()
+        });
+        (struck, due.collect())
+    }
+
+    /// A worker's clock shows in its lease alone.
+    fn skewed(&self, request: &mut Value) {
+        if self.skew == 0 || request["Key"]["item"]["S"] != "lease" {
+            return;
+        }
+        for name in [":now", ":until"] {
+            let number = request.pointer_mut(&format!("/ExpressionAttributeValues/{name}/N"));
+            let told = number
+                .as_ref()
+                .and_then(|n| n.as_str()?.parse::<i64>().ok());
+            if let (Some(number), Some(told)) = (number, told.filter(|told| *told > 0)) {
+                *number = Value::String((told + self.skew).to_string());
+            }
+        }
+    }
+
+    fn perform(&self, call: &str, request: Value) -> Answer {
+        let latest = self.watch(call, &request);
+        let answer = perform(&self.database, call, &request);
+        self.learn(call, &request, &answer, latest);
+        answer
+    }
+
+    /// The number of the tenant's latest lease, looked up where it matters.
+    fn watch(&self, call: &str, request: &Value) -> Option<u64> {
+        let item = &request["Item"];
+        let state = call == "PutItem" && item["lease"]["N"].is_string();
+        let batch = call == "BatchWriteItem" && self.inner().lease > 0;
+        if !state && !batch {
+            return None;
+        }
+        let tenant = if state {
+            item["tenant_id"]["S"].as_str()?.to_owned()
+        } else {
+            tenant_of(request)?
+        };
+        latest_lease(&self.database, &tenant)
+    }
+
+    fn learn(&self, call: &str, request: &Value, answer: &Answer, latest: Option<u64>) {
+        let mut inner = self.inner();
+        let number = |value: &Value| value["N"].as_str().and_then(|n| n.parse::<u64>().ok());
+        let taken = answer.status == StatusCode::OK;
+        match call {
+            "UpdateItem" if taken && request["Key"]["item"]["S"] == "lease" => {
+                if let Ok(answer) = serde_json::from_slice::<Value>(&answer.body)
+                    && let Some(lease) = number(&answer["Attributes"]["number"])
+                {
+                    inner.lease = lease;
+                }
+            }
+            "PutItem" => {
+                if let (Some(own), Some(latest)) = (number(&request["Item"]["lease"]), latest)
+                    && own < latest
+                {
+                    // Taken by the store: only right where no newer lease has written it.
+                    if taken {
+                        inner.fencing.states_overwritten +=
+                            u64::from(overwrote(&answer.before, own));
+                    } else {
+                        inner.fencing.states_refused += 1;
+                    }
+                }
+            }
+            "BatchWriteItem" if taken && latest.is_some_and(|latest| inner.lease < latest) => {
+                inner.fencing.late_batches += 1;
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Whether what stood there before had a newer lease than `own`.
+fn overwrote(before: &Option<Value>, own: u64) -> bool {
+    let number = before.as_ref().and_then(|item| item["lease"]["N"].as_str());
+    number
+        .and_then(|n| n.parse::<u64>().ok())
+        .is_some_and(|n| n > own)
+}
+
+fn tenant_of(request: &Value) -> Option<String> {
+    let tables = request["RequestItems"].as_object()?;
+    let first = tables.values().next()?.as_array()?.first()?;
+    let key = first["PutRequest"]["Item"]["pk"]["S"]
+        .as_str()
+        .or_else(|| first["DeleteRequest"]["Key"]["pk"]["S"].as_str())?;
+    key.split('#').nth(1).map(str::to_owned)
+}
+
+fn latest_lease(database: &Database, tenant: &str) -> Option<u64> {
+    let asked = serde_json::json!({"TableName": "integrations", "ConsistentRead": true,
+        "Key": {"tenant_id": {"S": tenant}, "item": {"S": "lease"}}});
+    let answer = perform(database, "GetItem", &asked);
+    let answer: Value = serde_json::from_slice(&answer.body).ok()?;
+    answer["Item"]["number"]["N"].as_str()?.parse().ok()
+}
+
+impl Inner {
+    fn seen(&self, calls: Calls) -> u32 {
+        self.counts.get(name(calls)).copied().unwrap_or(0)
+    }
+}
+
+fn name(calls: Calls) -> &'static str {
+    match calls {
+        Calls::All => "all",
+        Calls::Writes => "writes",
+        Calls::RecordWrites => "record writes",
+    }
+}
+
+fn kinds(call: &str, request: &Value) -> &'static [Calls] {
+    match call {
+        "BatchWriteItem" => &[Calls::All, Calls::Writes, Calls::RecordWrites],
+        "PutItem" | "UpdateItem" | "DeleteItem" | "TransactWriteItems" => {
+            if request["TableName"] == "assets" {
+                &[Calls::All, Calls::Writes, Calls::RecordWrites]
+            } else {
+                &[Calls::All, Calls::Writes]
+            }
+        }
+        _ => &[Calls::All],
+    }
+}
+
+struct Answer {
+    status: StatusCode,
+    body: Vec<u8>,
+    before: Option<Value>,
+}
+
+async fn pass(State(door): State<Door>, headers: HeaderMap, body: Bytes) -> Response {
+    let target = headers.get("x-amz-target").and_then(|t| t.to_str().ok());
+    let call = target.and_then(|t| t.split('.').nth(1)).unwrap_or_default();
+    let Ok(mut request) = serde_json::from_slice::<Value>(&body) else {
+        return answer(refusal("SerializationException", 400));
+    };
+    door.skewed(&mut request);
+    let (fault, acts) = door.count(call, &request);
+    let result = match fault {
+        None => Some(door.perform(call, request)),
+        Some(StoreFault::Throttled) => Some(refusal("ProvisionedThroughputExceededException", 400)),
+        Some(StoreFault::ServerError) => Some(refusal("InternalServerError", 500)),
+        Some(StoreFault::Reset) => None,
+        Some(StoreFault::DoneThenReset) => {
+            door.perform(call, request);
+            None
+        }
+        Some(StoreFault::HalfProcessed) => Some(half(&door, call, request)),
+        Some(StoreFault::Late(by)) => {
+            // A task of its own: the caller may be gone by then, and its call arrives all the same.
+            let (own, call) = (door.clone(), call.to_owned());
+            let late = tokio::spawn(async move {
+                tokio::time::sleep(by).await;
+                own.perform(&call, request)
+            });
+            late.await.ok()
+        }
+    };
+    for act in acts {
+        act();
+    }
+    result.map_or_else(broken, answer)
+}
+
+/// Does the first half of a batch, and names the rest as not processed.
+fn half(door: &Door, call: &str, mut request: Value) -> Answer {
+    let mut rest = request["RequestItems"].clone();
+    let keep = |list: &mut Value, first: bool| {
+        if let Some(list) = list.as_array_mut() {
+            let middle = list.len() / 2;
+            if first {
+                list.truncate(middle);
+            } else {
+                list.drain(..middle);
+            }
+        }
+    };
+    let (mut asked, read) = (0, call == "BatchGetItem");
+    for (table, list) in request["RequestItems"]
+        .as_object_mut()
+        .into_iter()
+        .flatten()
+    {
+        let (first, second) = if read {
+            (&mut list["Keys"], &mut rest[table]["Keys"])
+        } else {
+            (list, &mut rest[table])
+        };
+        keep(first, true);
+        keep(second, false);
+        asked += first.as_array().map_or(0, Vec::len);
+    }
+    let mut answer = if asked == 0 {
+        let body = serde_json::json!({"Responses": {}, "ConsumedCapacity": []});
+        Answer {
+            status: StatusCode::OK,
+            body: body.to_string().into_bytes(),
+            before: None,
+        }
+    } else {
+        door.perform(call, request)
+    };
+    if answer.status == StatusCode::OK
+        && let Ok(mut body) = serde_json::from_slice::<Value>(&answer.body)
+    {
+        body[if read {
+            "UnprocessedKeys"
+        } else {
+            "UnprocessedItems"
+        }] = rest;
+        answer.body = body.to_string().into_bytes();
+    }
+    answer
+}
+
+fn refusal(kind: &str, status: u16) -> Answer {
+    let body = serde_json::json!({
+        "__type": format!("com.amazonaws.dynamodb.v20120810#{kind}"),
+        "message": "as the schedule wills",
+    });
+    Answer {
+        status: StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
+        body: body.to_string().into_bytes(),
+        before: None,
+    }
+}
+
+fn answer(answer: Answer) -> Response {
+    let mut response = Response::new(Body::from(answer.body));
+    *response.status_mut() = answer.status;
+    response.headers_mut().insert(
+        "content-type",
+        axum::http::HeaderValue::from_static("application/x-amz-json-1.0"),
+    );
+    response
+}
+
+/// No answer at all: the connection closes.
+fn broken() -> Response {
+    let error = std::io::Error::other("as the schedule wills");
+    Response::new(Body::from_stream(futures::stream::iter([Err::<Bytes, _>(
+        error,
+    )])))
+}
+
+/// One call of the DynamoDB API, on the embedded store itself.
+fn perform(database: &Database, call: &str, request: &Value) -> Answer {
+    match call {
+        "BatchGetItem" => one(request, |r| database.batch_get_item(r)),
+        "BatchWriteItem" => one(request, |r| database.batch_write_item(r)),
+        "CreateTable" => one(request, |r| database.create_table(r)),
+        "DeleteItem" => one(request, |r| database.delete_item(r)),
+        "GetItem" => one(request, |r| database.get_item(r)),
+        "ListTables" => one(request, |r| database.list_tables(r)),
+        "PutItem" => {
+            let key = request["Item"]["item"].clone();
+            let before = (request["TableName"] == "integrations" && key.is_object()).then(|| {
+                let asked = serde_json::json!({"TableName": "integrations", "ConsistentRead": true,
+                    "Key": {"tenant_id": request["Item"]["tenant_id"], "item": key}});
+                let got = one(&asked, |r| database.get_item(r));
+                let got: Value = serde_json::from_slice(&got.body).unwrap_or_default();
+                got["Item"].clone()
+            });
+            Answer {
+                before,
+                ..one(request, |r| database.put_item(r))
+            }
+        }
+        "Query" => one(request, |r| database.query(r)),
+        "TransactWriteItems" => one(request, |r| database.transact_write_items(r)),
+        "UpdateItem" => one(request, |r| database.update_item(r)),
+        _ => refusal("UnknownOperationException", 400),
+    }
+}
+
+fn one<Q: DeserializeOwned, A: Serialize>(
+    request: &Value,
+    perform: impl FnOnce(Q) -> dynoxide::Result<A>,
+) -> Answer {
+    let Ok(request) = serde_json::from_value::<Q>(request.clone()) else {
+        return refusal("SerializationException", 400);
+    };
+    match perform(request) {
+        Ok(done) => Answer {
+            status: StatusCode::OK,
+            body: serde_json::to_vec(&done).unwrap_or_default(),
+            before: None,
+        },
+        Err(error) => Answer {
+            status: StatusCode::from_u16(error.status_code()).unwrap_or(StatusCode::BAD_REQUEST),
+            body: error.to_json().into_bytes(),
+            before: None,
+        },
+    }
+}
