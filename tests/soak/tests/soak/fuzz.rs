@@ -1,0 +1,1 @@
+//! A worker that was taken over, and writes all the same.
