@@ -210,7 +210,7 @@ pub async fn change(context: &Context, tenant: TenantId, patch: Patch) -> Result
         return Err(Problem::fields(errors));
     };
     if !patch.removals.is_empty() {
-        answer_removals(context, tenant, &patch).await?;
+        answer_removals(context, tenant, &patch.removals, patch.answered_by).await?;
     }
     let after = context
         .services
@@ -253,9 +253,9 @@ pub async fn change(context: &Context, tenant: TenantId, patch: Patch) -> Result
 async fn answer_removals(
     context: &Context,
     tenant: TenantId,
-    patch: &Patch,
+    answers: &BTreeMap<String, Answer>,
+    by: &str,
 ) -> Result<(), Problem> {
-    let answers = &patch.removals;
     let store = &context.services.store;
     let lease = store
         .acquire_lease(tenant, "portal", muster_platform::now())
@@ -283,7 +283,7 @@ async fn answer_removals(
                 records: held.records,
                 of: held.of,
                 at: muster_platform::now(),
-                by: patch.answered_by.to_owned(),
+                by: by.to_owned(),
             });
             if *answer == Answer::Keep {
                 state.held_removal = None;
