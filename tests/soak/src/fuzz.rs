@@ -202,7 +202,7 @@ pub fn input(parser: &Parser, number: u64) -> Vec<u8> {
                 bytes.splice(at..to, other.iter().copied());
             }
             _ => {
-                let word: &[u8] = dice.one(WORDS);
+                let word = *dice.one(WORDS);
                 for _ in 0..*dice.one(&[1, 1, 1, 40]) {
                     bytes.splice(at..at, word.iter().copied());
                 }
