@@ -6,6 +6,7 @@
 
 pub mod dice;
 pub mod door;
+pub mod fuzz;
 pub mod own_time;
 pub mod play;
 pub mod rig;
