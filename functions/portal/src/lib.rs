@@ -4,6 +4,7 @@
 
 pub mod api;
 mod auth;
+mod credential;
 mod integrations;
 mod openapi;
 mod pages;

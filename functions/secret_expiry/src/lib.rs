@@ -1,8 +1,12 @@
-//! Warns before a credential lapses: once for each step, however often it runs.
+//! What is looked at by the clock: credentials that Muster renews by itself, then everything that a
+//! person has to be told of, each once, however often this runs.
 
 use jiff::Timestamp;
-use muster_domain::{Integration, expiry};
-use muster_platform::{Services, alert::Alert, store::StoreError};
+use muster_platform::{
+    Services,
+    alerting::{self, AlertingError},
+    by_itself::{self, Outcome},
+};
 
 /// What the handler needs, built once per cold start.
 #[derive(Debug)]
@@ -17,54 +21,24 @@ impl Context {
     }
 }
 
-/// Looks at every integration and sends what is due; how many alerts were sent.
-///
-/// An alert is sent before it is noted as sent: a crash in between repeats it, and never loses it.
+/// Renews what is due, then tells what there is to tell; how many alerts were sent.
 ///
 /// # Errors
-/// When the store does not answer.
-pub async fn handle(context: &Context, now: Timestamp) -> Result<u32, StoreError> {
-    let mut sent = 0;
-    for integration in context.services.store.integrations().await? {
-        let Some(step) = expiry::due(&integration.credential, now) else {
-            continue;
-        };
-        if let Err(error) = context
-            .services
-            .alerts
-            .send(&alert(&context.services, &integration, step))
-            .await
-        {
-            tracing::error!(tenant.id = %integration.tenant_id, %error, "an expiry alert was not sent; it is tried again at the next run");
-            continue;
+/// When the store or the vault does not answer.
+pub async fn handle(context: &Context, now: Timestamp) -> Result<u32, AlertingError> {
+    let services = &context.services;
+    let mut renewed = 0;
+    for integration in services.store.integrations().await? {
+        let tenant = integration.tenant_id;
+        // One tenant's trouble keeps no other from being looked at.
+        match by_itself::look_at(services, tenant, now).await {
+            Ok(outcome) => renewed += u32::from(outcome == Outcome::Renewed),
+            Err(error) => {
+                tracing::error!(tenant.id = %tenant, %error, "a renewal stopped; it goes on at the next run");
+            }
         }
-        sent += 1;
-        let warned_of = integration.credential.stored_at;
-        context
-            .services
-            .store
-            .update_integration(integration.tenant_id, |integration| {
-                if integration.credential.stored_at == warned_of {
-                    integration.credential.warned = Some(step);
-                }
-            })
-            .await?;
     }
-    tracing::info!(sent, "credentials looked at");
+    let sent = alerting::look_at_all(services, now).await?;
+    tracing::info!(renewed, sent, "credentials looked at");
     Ok(sent)
-}
-
-fn alert(services: &Services, integration: &Integration, step: expiry::Step) -> Alert {
-    Alert {
-        tenant_id: integration.tenant_id,
-        subject: format!(
-            "Muster: the client secret of {} needs replacing",
-            integration.name
-        ),
-        text: expiry::sentence(&integration.name, step, integration.credential.expires_at),
-        link: services.page(&format!(
-            "/account/integration/microsoft365/{}",
-            integration.tenant_id
-        )),
-    }
 }

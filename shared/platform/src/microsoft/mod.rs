@@ -2,11 +2,16 @@
 //! domain's to say.
 
 mod graph;
+mod proof;
+mod registration;
 mod sign_in;
 
 pub use graph::Answer;
+pub use proof::{AUDIENCE, KIND, WebIdentity, federated, hint, kind_of, mark};
+pub use registration::{NewPassword, PasswordRefusal, Registration};
 pub use sign_in::{Discovery, SignInFailure, Token};
 
+use crate::tenant_sessions::TenantSessions;
 use muster_domain::cloud::{Cloud, Hosts};
 use std::time::Duration;
 use url::Url;
@@ -17,6 +22,7 @@ pub struct Microsoft {
     http: reqwest::Client,
     login: Option<Url>,
     graph: Option<Url>,
+    tenants: Option<TenantSessions>,
 }
 
 impl Microsoft {
@@ -31,7 +37,21 @@ impl Microsoft {
             .read_timeout(Duration::from_secs(60))
             .user_agent(concat!("Muster/", env!("CARGO_PKG_VERSION")))
             .build()?;
-        Ok(Self { http, login, graph })
+        Ok(Self {
+            http,
+            login,
+            graph,
+            tenants: None,
+        })
+    }
+
+    /// The same, able to prove itself by AWS's outbound web identity, in each tenant's session.
+    #[must_use]
+    pub fn with_web_identity(self, tenants: TenantSessions) -> Self {
+        Self {
+            tenants: Some(tenants),
+            ..self
+        }
     }
 
     /// The hosts a cloud is reached at.
