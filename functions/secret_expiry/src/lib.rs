@@ -31,14 +31,14 @@ pub async fn handle(context: &Context, now: Timestamp) -> Result<u32, AlertingEr
     for integration in services.store.integrations().await? {
         let tenant = integration.tenant_id;
         // One tenant's trouble keeps no other from being looked at.
-        match by_itself::look_at(services, tenant, now).await {
+        match Box::pin(by_itself::look_at(services, tenant, now)).await {
             Ok(outcome) => renewed += u32::from(outcome == Outcome::Renewed),
             Err(error) => {
                 tracing::error!(tenant.id = %tenant, %error, "a renewal stopped; it goes on at the next run");
             }
         }
     }
-    let sent = alerting::look_at_all(services, now).await?;
+    let sent = Box::pin(alerting::look_at_all(services, now)).await?;
     tracing::info!(renewed, sent, "credentials looked at");
     Ok(sent)
 }

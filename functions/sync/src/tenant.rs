@@ -99,7 +99,7 @@ pub async fn sync_tenant(
     };
     services.store.release_lease(&lease).await?;
     // What this sync saw is told at once; what could not be told now is at the daily look.
-    if let Err(error) = alerting::look_at(services, tenant, now()).await {
+    if let Err(error) = Box::pin(alerting::look_at(services, tenant, now())).await {
         tracing::error!(tenant.id = %tenant, %error, "alerts were not looked at");
     }
     ended

@@ -104,6 +104,7 @@ impl Setup {
 # Privileged Role Administrator who may create app registrations.
 set -euo pipefail
 
+# shellcheck disable=SC2016 # The name is taken as it is written.
 NAME={name}
 REDIRECT_URI={redirect}
 GRAPH={graph}

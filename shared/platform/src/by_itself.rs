@@ -26,7 +26,7 @@ use muster_domain::{
     integration::Trouble,
     renewal::{Automatic, MADE_BY_MUSTER, Renewal},
 };
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 
 /// What became of a look at one integration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -384,40 +384,51 @@ async fn remove(
         .map_err(|refusal| RenewalError::Told(sentence(&refusal)))
 }
 
-/// Removes the old secret once the new one has worked for a day, if Muster made it.
+/// Removes what Muster made and uses no more, once the secret in use has worked for a day. One made
+/// by a person stays, who may use it elsewhere too: the page says that it may go.
 async fn remove_old(
     services: &Services,
     integration: &Integration,
 ) -> Result<Outcome, RenewalError> {
-    let Some(previous) = integration.previous.as_ref().filter(|previous| {
-        previous.may_go(integration.roles_at) && integration.fell_back.is_none()
-    }) else {
+    let due = integration.previous.as_ref().filter(|previous| {
+        previous.kind == CredentialKind::ClientSecret
+            && previous.key_id.is_some()
+            && previous.may_go(integration.roles_at)
+            && integration.fell_back.is_none()
+    });
+    let (Some(previous), Some(in_use)) = (due, &integration.credential.key_id) else {
         return Ok(Outcome::Nothing);
     };
-    let (Some(key_id), CredentialKind::ClientSecret) = (&previous.key_id, previous.kind) else {
-        return Ok(Outcome::Nothing);
-    };
-    let current = services.vault.get_anew(integration.tenant_id).await?;
     let (token, used) = token(services, integration).await?;
-    if current.is_none_or(|current| current.expose_secret() != used.expose_secret()) {
+    if mark(&used) != integration.credential.mark {
         return Ok(Outcome::Nothing);
     }
     let registration = registration(services, integration, &token).await?;
-    match registration.name_of(key_id) {
-        Some(name) if name.starts_with(MADE_BY_MUSTER) => {
-            remove(services, integration, &registration, key_id, &token).await?;
-        }
-        // Made by a person, who may use it elsewhere too: the page says that it may go.
-        Some(_) => return Ok(Outcome::Nothing),
-        None => {}
+    let needless: Vec<String> = registration
+        .made_by(MADE_BY_MUSTER)
+        .into_iter()
+        .filter(|key_id| key_id != in_use)
+        .collect();
+    for key_id in &needless {
+        remove(services, integration, &registration, key_id, &token).await?;
     }
+    let by_a_person = previous
+        .key_id
+        .as_ref()
+        .is_some_and(|id| !needless.contains(id));
     services
         .store
         .update_integration(integration.tenant_id, |stored| {
             if stored.previous.as_ref() == Some(previous) {
-                stored.previous = None;
+                match &mut stored.previous {
+                    Some(previous) if by_a_person => previous.key_id = None,
+                    gone => *gone = None,
+                }
             }
         })
         .await?;
-    Ok(Outcome::Removed)
+    Ok(match needless.is_empty() {
+        true => Outcome::Nothing,
+        false => Outcome::Removed,
+    })
 }

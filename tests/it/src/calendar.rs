@@ -4,7 +4,9 @@ use crate::{FakeSts, Hook, World};
 use anyhow::Context;
 use jiff::{SignedDuration, Timestamp};
 use microsoft_simulator::{Origin, TenantHandle, TenantOptions};
-use muster_domain::{Integration, TenantId, alert::ChannelKind, datasets};
+use muster_domain::{
+    Integration, TenantId, alert::ChannelKind, connect::MOST_CADENCE_MINUTES, datasets,
+};
 use muster_platform::{
     Services, alerting, clock::ahead, microsoft::Microsoft, now, tenant_sessions::TenantSessions,
 };
@@ -66,6 +68,7 @@ impl Calendar {
             .store
             .update_integration(tenant, |integration| {
                 integration.datasets_off.clone_from(&off);
+                integration.cadence_minutes = MOST_CADENCE_MINUTES;
             })
             .await?;
         let (switch, stopping) = watch::channel(false);
@@ -99,7 +102,7 @@ impl Calendar {
 
     /// Does something today.
     pub async fn today<F: Future>(&self, what: F) -> F::Output {
-        ahead(SignedDuration::from_hours(24 * self.days), what).await
+        ahead(SignedDuration::from_hours(24 * self.days), Box::pin(what)).await
     }
 
     /// The time it is.
@@ -126,10 +129,7 @@ impl Calendar {
     /// # Errors
     /// When it does not run.
     pub async fn look(&self) -> anyhow::Result<()> {
-        let look = || async {
-            let now = now();
-            muster_secret_expiry::handle(&self.expiry, now).await
-        };
+        let look = || Box::pin(async { muster_secret_expiry::handle(&self.expiry, now()).await });
         let (one, other) = self.today(async { tokio::join!(look(), look()) }).await;
         one?;
         other?;

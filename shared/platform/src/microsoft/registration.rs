@@ -32,11 +32,16 @@ impl Registration {
         })
     }
 
-    /// The name of a secret.
-    pub fn name_of(&self, key_id: &str) -> Option<String> {
-        let entries = self.passwords.as_array()?;
-        let found = entries.iter().find(|entry| entry["keyId"] == key_id)?;
-        found["displayName"].as_str().map(str::to_owned)
+    /// The ids of the secrets whose names begin so.
+    pub fn made_by(&self, whom: &str) -> Vec<String> {
+        let entries = self.passwords.as_array().into_iter().flatten();
+        let named = entries.filter(|entry| {
+            let name = entry["displayName"].as_str();
+            name.is_some_and(|name| name.starts_with(whom))
+        });
+        named
+            .filter_map(|entry| entry["keyId"].as_str().map(str::to_owned))
+            .collect()
     }
 
     /// Whether it lists a secret that begins so; `None` where some have no hint, and may.
@@ -176,7 +181,7 @@ impl Microsoft {
         bearer: &SecretString,
     ) -> Result<Vec<u8>, PasswordRefusal> {
         let other = |why: String| PasswordRefusal::Other(why);
-        let url = hosts.graph(&format!("/applications/{object_id}/{action}"));
+        let url = hosts.graph(&format!("/v1.0/applications/{object_id}/{action}"));
         let request = self.http.post(url).bearer_auth(bearer.expose_secret());
         let sent = request.json(ask).send().await;
         let mut response = sent.map_err(|e| other(wire_trouble(&e).to_owned()))?;

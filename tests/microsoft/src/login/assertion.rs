@@ -23,7 +23,9 @@ pub fn check(
 ) -> Result<(), Aadsts> {
     let parts: Vec<&str> = assertion.split('.').collect();
     let (Some(header), Some(claims)) = (json(parts.first()), json(parts.get(1))) else {
-        return refuse(50_027, "JWT token is invalid or malformed.", now);
+        let message = "The certificate with identifier used to sign the client assertion is not \
+                       registered on application. [Reason - The key was not found.]";
+        return refuse(700_027, message, now);
     };
     if claims["exp"].as_i64().is_none_or(|end| end <= now) || claims["nbf"].as_i64() > Some(now) {
         let message = "Client assertion is not within its valid time range.";
