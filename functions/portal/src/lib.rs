@@ -5,6 +5,7 @@
 pub mod api;
 mod auth;
 mod credential;
+pub mod export;
 mod integrations;
 mod openapi;
 mod pages;
@@ -33,6 +34,7 @@ pub struct Context {
     pub access: Access,
     sessions: Sessions,
     attempts: Attempts,
+    exports: Option<export::ExportUrl>,
     content_security_policy: String,
 }
 
@@ -60,8 +62,16 @@ impl Context {
             access,
             sessions,
             attempts,
+            exports: None,
             content_security_policy,
         }
+    }
+
+    /// The same, with exports streamed from elsewhere.
+    #[must_use]
+    pub fn with_exports(mut self, exports: export::ExportUrl) -> Self {
+        self.exports = Some(exports);
+        self
     }
 }
 

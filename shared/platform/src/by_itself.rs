@@ -100,7 +100,7 @@ pub async fn look_at(
     let done = if due(&integration, &chosen, now) {
         renew(services, tenant).await.map(|()| Outcome::Renewed)
     } else {
-        remove_old(services, &integration).await
+        Box::pin(remove_old(services, &integration)).await
     };
     let (outcome, trouble) = match done {
         Ok(Outcome::Nothing) => return Ok(Outcome::Nothing),
@@ -148,9 +148,10 @@ fn due(integration: &Integration, chosen: &Automatic, now: Timestamp) -> bool {
 /// # Errors
 /// When a step stops; doing it again goes on.
 pub async fn renew(services: &Services, tenant: TenantId) -> Result<(), RenewalError> {
-    create(services, tenant, None).await?;
-    test(services, tenant).await?;
-    finish(services, tenant).await
+    // On the heap: together they are more than a small stack holds.
+    Box::pin(create(services, tenant, None)).await?;
+    Box::pin(test(services, tenant)).await?;
+    Box::pin(finish(services, tenant)).await
 }
 
 /// The first step: a new secret is in the app registration, and pending in the vault. `version` is

@@ -120,7 +120,12 @@ impl Calendar {
     /// # Errors
     /// When it does not run.
     pub async fn sync(&self) -> anyhow::Result<Outcome> {
-        let sync = muster_sync::sync_tenant(&self.sync, self.tenant, None, None);
+        let sync = Box::pin(muster_sync::sync_tenant(
+            &self.sync,
+            self.tenant,
+            None,
+            None,
+        ));
         Ok(self.today(sync).await?)
     }
 

@@ -49,7 +49,14 @@ async fn a_renewal_by_hand_killed_anywhere_and_repeated_ends_in_a_working_state(
         let new = format!("{wakes:03}8Q~by-hand.0123456789-abcdefghij_k");
         calendar.microsoft().add_secret(&new, 180 * DAY);
         let secret = SecretString::from(new.clone());
-        let ask = || renew::by_secret(&calendar.services, calendar.tenant, &secret, None);
+        let ask = || {
+            Box::pin(renew::by_secret(
+                &calendar.services,
+                calendar.tenant,
+                &secret,
+                None,
+            ))
+        };
         let ended = crash_after(wakes, ask()).await;
         works(&calendar, &format!("killed after {wakes}")).await?;
         let done = ended.is_some();
@@ -85,7 +92,7 @@ async fn a_renewal_by_itself_killed_anywhere_leaves_no_orphan() -> Result<()> {
     calendar.microsoft().set_owns_itself(true);
     choose(&calendar, 180).await?;
     for wakes in 1.. {
-        let renew = || by_itself::renew(&calendar.services, calendar.tenant);
+        let renew = || Box::pin(by_itself::renew(&calendar.services, calendar.tenant));
         let ended = calendar.today(crash_after(wakes, renew())).await;
         works(&calendar, &format!("killed after {wakes}")).await?;
         let done = ended.is_some();
@@ -138,13 +145,13 @@ async fn moving_to_a_certificate_killed_anywhere_leaves_no_gap() -> Result<()> {
     let calendar = Calendar::start(tenant("Fabrikam", 3)).await?;
     let (services, tenant) = (&calendar.services, calendar.tenant);
     for wakes in 1.. {
-        let made = crash_after(wakes, renew::offer_certificate(services, tenant)).await;
+        let made = crash_after(wakes, Box::pin(renew::offer_certificate(services, tenant))).await;
         works(&calendar, &format!("making it was cut off after {wakes}")).await?;
         let offered = renew::offer_certificate(services, tenant).await?;
         calendar
             .microsoft()
             .upload_certificate(&der(&offered.pem)?, 365 * DAY);
-        let switched = crash_after(wakes, renew::by_certificate(services, tenant)).await;
+        let switched = crash_after(wakes, Box::pin(renew::by_certificate(services, tenant))).await;
         works(&calendar, &format!("switching was cut off after {wakes}")).await?;
         if switched.is_none() && calendar.integration().await?.offered.is_some() {
             renew::by_certificate(services, tenant).await?;
@@ -171,7 +178,7 @@ async fn moving_to_no_secret_killed_anywhere_leaves_no_gap() -> Result<()> {
     trust(&calendar);
     let (services, tenant) = (&calendar.services, calendar.tenant);
     for wakes in 1.. {
-        let moved = crash_after(wakes, renew::by_federation(services, tenant)).await;
+        let moved = crash_after(wakes, Box::pin(renew::by_federation(services, tenant))).await;
         works(&calendar, &format!("cut off after {wakes}")).await?;
         renew::by_federation(services, tenant).await?;
         works(&calendar, &format!("repeated after {wakes}")).await?;
