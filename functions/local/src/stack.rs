@@ -53,8 +53,8 @@ pub struct Stack {
     _lock: Lock,
 }
 
-/// How often credentials are looked at.
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+/// How often credentials are looked at: what waits for an hour of the day is told in that hour.
+const LOOK_EVERY: Duration = Duration::from_secs(60 * 60);
 /// How long a stop waits for the pages in hand.
 const GRACE: Duration = Duration::from_secs(60);
 
@@ -264,9 +264,9 @@ async fn look_at_credentials(services: Services) {
     let context = muster_secret_expiry::Context::new(services);
     loop {
         if let Err(error) = muster_secret_expiry::handle(&context, now()).await {
-            tracing::error!(%error, "credentials could not be looked at; tried again tomorrow");
+            tracing::error!(%error, "credentials could not be looked at; tried again in an hour");
         }
-        tokio::time::sleep(DAY).await;
+        tokio::time::sleep(LOOK_EVERY).await;
     }
 }
 

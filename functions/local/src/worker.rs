@@ -43,6 +43,7 @@ pub(crate) async fn work(
                 busy.remove(&tenant);
                 if done {
                     tries.remove(&tenant);
+                    queue.gave_up(tenant, false);
                 } else {
                     retry(&queue, tenant, tries.entry(tenant).or_default());
                 }
@@ -73,6 +74,7 @@ fn retry(queue: &LocalQueue, tenant_id: TenantId, tries: &mut u32) {
     if *tries >= TRIES {
         tracing::error!(tenant.id = %tenant_id, tries, "the sync failed too often and waits for its next turn");
         *tries = 0;
+        queue.gave_up(tenant_id, true);
         return;
     }
     let pause = Duration::from_secs(2u64.pow(*tries));

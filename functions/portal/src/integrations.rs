@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use muster_domain::{
     Integration, TenantId, aadsts, connect as fields, datasets,
     integration::Trouble,
+    renewal::Automatic,
     state::{AnsweredRemoval, HeldRemoval},
 };
 use muster_platform::{
@@ -18,9 +19,9 @@ use muster_platform::{
     disconnect::{self, Disconnected},
     microsoft::SignInFailure,
     queue::SyncMessage,
+    renew,
     store::StoreError,
 };
-use secrecy::SecretString;
 use std::collections::BTreeMap;
 
 /// What is to change; what is `None` stays.
@@ -38,6 +39,8 @@ pub struct Patch {
     pub removals: BTreeMap<String, Answer>,
     /// Who answers, for the record.
     pub answered_by: &'static str,
+    /// Whether Muster renews the client secret by itself, and how long each lives.
+    pub automatic: Option<Option<Automatic>>,
 }
 
 /// A person's answer to a removal that waits.
@@ -176,7 +179,10 @@ async fn request_sync(context: &Context, tenant: TenantId) -> Result<Timestamp, 
 }
 
 /// Asks for a sync where one can be.
-async fn sync_if_ready(context: &Context, integration: &Integration) -> Result<(), Problem> {
+pub(crate) async fn sync_if_ready(
+    context: &Context,
+    integration: &Integration,
+) -> Result<(), Problem> {
     if !integration.paused && !integration.deleting && integration.connected_at.is_some() {
         request_sync(context, integration.tenant_id).await?;
     }
@@ -221,6 +227,9 @@ pub async fn change(context: &Context, tenant: TenantId, patch: Patch) -> Result
             }
             integration.cadence_minutes = cadence.unwrap_or(integration.cadence_minutes);
             integration.paused = patch.paused.unwrap_or(integration.paused);
+            if let Some(chosen) = &patch.automatic {
+                integration.automatic.clone_from(chosen);
+            }
             for (dataset, on) in &patch.datasets {
                 integration.datasets_off.retain(|off| off != dataset);
                 if !on {
@@ -297,19 +306,6 @@ async fn answer_removals(
     done
 }
 
-/// Proves a new client secret, puts it in place of the one before, and syncs with it.
-///
-/// # Errors
-/// 422 when it is not proven; the one before stays.
-pub async fn replace_secret(
-    context: &Context,
-    tenant: TenantId,
-    secret: &SecretString,
-) -> Result<(), Problem> {
-    let integration = connect::replace_secret(&context.services, tenant, secret).await?;
-    sync_if_ready(context, &integration).await
-}
-
 /// Looks at what is granted now, by minting a token, and syncs when there is something to read.
 ///
 /// # Errors
@@ -317,19 +313,15 @@ pub async fn replace_secret(
 pub async fn check_again(context: &Context, tenant: TenantId) -> Result<(), Problem> {
     let services = &context.services;
     let integration = find(context, tenant).await?;
-    let Some(secret) = services.vault.get(tenant).await? else {
+    let Some(minted) = renew::mint(services, &integration).await? else {
         return Err(Problem::conflict(
             "urn:muster:problem:no-secret",
-            "There is no client secret",
-            "The vault holds no client secret for this tenant. Paste a new one under Replace the client secret.",
+            "There is no credential",
+            "The vault holds no credential for this tenant. Paste a new client secret under Credential.",
         ));
     };
-    let minted = services
-        .microsoft
-        .mint(integration.cloud, tenant, integration.client_id, &secret)
-        .await;
     let now = muster_platform::now();
-    let sentence = match minted {
+    let sentence = match minted.token {
         Ok(token) => {
             let after = services
                 .store

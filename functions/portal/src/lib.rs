@@ -4,6 +4,7 @@
 
 pub mod api;
 mod auth;
+mod credential;
 pub mod export;
 mod integrations;
 mod openapi;

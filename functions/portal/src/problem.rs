@@ -7,6 +7,7 @@ use axum::{
 };
 use muster_domain::connect::FieldError;
 use muster_platform::{
+    alerting::AlertingError,
     connect::ConnectError,
     disconnect::DisconnectError,
     oidc::{NotProven, Settings, Unreachable},
@@ -394,8 +395,33 @@ impl From<ConnectError> for Problem {
                     ),
                 )
             }
+            ConnectError::Certificate(why) => {
+                tracing::error!(why, "no certificate could be made");
+                Self::new(
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    "No certificate could be made. Nothing was changed; try again, and look into the log if it stays so.",
+                )
+            }
             ConnectError::Store(error) => error.into(),
             ConnectError::Vault(error) => error.into(),
+        }
+    }
+}
+
+impl From<AlertingError> for Problem {
+    fn from(error: AlertingError) -> Self {
+        match error {
+            AlertingError::Settings(errors) => {
+                let errors = errors.into_iter();
+                Self::fields(errors.map(|e| ProblemField::new(e.field, e.detail)))
+            }
+            AlertingError::Changed => Self::conflict(
+                "urn:muster:problem:changed",
+                "Somebody else changed it",
+                "Somebody else changed the alert settings at the same moment. Look at them again, then repeat your change.",
+            ),
+            AlertingError::Store(error) => error.into(),
+            AlertingError::Vault(error) => error.into(),
         }
     }
 }

@@ -1,8 +1,14 @@
-//! Warns before a credential lapses: once for each step, however often it runs.
+//! What is looked at by the clock: credentials that Muster renews by itself, then everything that a
+//! person has to be told of, each once, however often this runs.
 
 use jiff::Timestamp;
-use muster_domain::{Integration, expiry};
-use muster_platform::{Services, alert::Alert, store::StoreError};
+use muster_domain::TenantId;
+use muster_platform::{
+    Services,
+    alerting::{self, AlertingError},
+    by_itself::{self, Outcome, RenewalError},
+};
+use serde::Deserialize;
 
 /// What the handler needs, built once per cold start.
 #[derive(Debug)]
@@ -17,54 +23,152 @@ impl Context {
     }
 }
 
-/// Looks at every integration and sends what is due; how many alerts were sent.
-///
-/// An alert is sent before it is noted as sent: a crash in between repeats it, and never loses it.
+/// Renews what is due, then tells what there is to tell; how many alerts were sent.
 ///
 /// # Errors
-/// When the store does not answer.
-pub async fn handle(context: &Context, now: Timestamp) -> Result<u32, StoreError> {
-    let mut sent = 0;
-    for integration in context.services.store.integrations().await? {
-        let Some(step) = expiry::due(&integration.credential, now) else {
-            continue;
-        };
-        if let Err(error) = context
-            .services
-            .alerts
-            .send(&alert(&context.services, &integration, step))
-            .await
-        {
-            tracing::error!(tenant.id = %integration.tenant_id, %error, "an expiry alert was not sent; it is tried again at the next run");
-            continue;
+/// When the store or the vault does not answer.
+pub async fn handle(context: &Context, now: Timestamp) -> Result<u32, AlertingError> {
+    let services = &context.services;
+    let mut renewed = 0;
+    for integration in services.store.integrations().await? {
+        let tenant = integration.tenant_id;
+        // One tenant's trouble keeps no other from being looked at.
+        match Box::pin(by_itself::look_at(services, tenant, now)).await {
+            Ok(outcome) => renewed += u32::from(outcome == Outcome::Renewed),
+            Err(error) => {
+                tracing::error!(tenant.id = %tenant, %error, "a renewal stopped; it goes on at the next run");
+            }
         }
-        sent += 1;
-        let warned_of = integration.credential.stored_at;
-        context
-            .services
-            .store
-            .update_integration(integration.tenant_id, |integration| {
-                if integration.credential.stored_at == warned_of {
-                    integration.credential.warned = Some(step);
-                }
-            })
-            .await?;
     }
-    tracing::info!(sent, "credentials looked at");
+    let sent = Box::pin(alerting::look_at_all(services, now)).await?;
+    tracing::info!(renewed, sent, "credentials looked at");
     Ok(sent)
 }
 
-fn alert(services: &Services, integration: &Integration, step: expiry::Step) -> Alert {
-    Alert {
-        tenant_id: integration.tenant_id,
-        subject: format!(
-            "Muster: the client secret of {} needs replacing",
-            integration.name
-        ),
-        text: expiry::sentence(&integration.name, step, integration.credential.expires_at),
-        link: services.page(&format!(
-            "/account/integration/microsoft365/{}",
-            integration.tenant_id
-        )),
+/// One step of a rotation, as Secrets Manager asks for it.
+///
+/// AWS Secrets Manager User Guide, "Rotation by Lambda function": the four steps, each of which may
+/// come more than once.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Rotation {
+    /// The secret's ARN, which ends in the tenant and six characters of Secrets Manager's.
+    pub secret_id: String,
+    /// The name of the new version.
+    pub client_request_token: String,
+    /// Which step.
+    pub step: Step,
+}
+
+/// A step of a rotation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub enum Step {
+    /// A new secret, pending.
+    #[serde(rename = "createSecret")]
+    Create,
+    /// It is in the app registration: that is where it was made.
+    #[serde(rename = "setSecret")]
+    Set,
+    /// It works.
+    #[serde(rename = "testSecret")]
+    Test,
+    /// It is in use.
+    #[serde(rename = "finishSecret")]
+    Finish,
+}
+
+/// Why a rotation stopped; Secrets Manager shows it, and tries again.
+#[derive(Debug, thiserror::Error)]
+pub enum RotationError {
+    /// It is no secret of Muster's.
+    #[error("the secret's name does not end in a tenant's ID")]
+    NotOurs,
+    /// The step stopped.
+    #[error(transparent)]
+    Stopped(#[from] RenewalError),
+}
+
+impl Rotation {
+    /// The tenant whose secret it is.
+    pub fn tenant(&self) -> Option<TenantId> {
+        let name = self.secret_id.rsplit(':').next()?;
+        let whole = || name.get(name.len().checked_sub(36)?..)?.parse().ok();
+        let (before, _) = name.rsplit_once('-')?;
+        whole().or_else(|| before.get(before.len().checked_sub(36)?..)?.parse().ok())
+    }
+}
+
+/// Does one step of a rotation.
+///
+/// # Errors
+/// When it stops; asked again, it goes on.
+pub async fn rotate(context: &Context, asked: &Rotation) -> Result<(), RotationError> {
+    let services = &context.services;
+    let tenant = asked.tenant().ok_or(RotationError::NotOurs)?;
+    match asked.step {
+        Step::Create => {
+            let version = Some(asked.client_request_token.as_str());
+            Box::pin(by_itself::create(services, tenant, version)).await?;
+        }
+        Step::Set => {}
+        Step::Test => Box::pin(by_itself::test(services, tenant)).await?,
+        Step::Finish => by_itself::finish(services, tenant).await?,
+    }
+    Ok(())
+}
+
+/// What this function is started with: a rotation's step, or the clock.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub enum Event {
+    /// A step of a rotation.
+    Rotation(Rotation),
+    /// Anything else is the clock.
+    Clock(serde_json::Value),
+}
+
+/// Does what it was started for.
+///
+/// # Errors
+/// When it stops; asked again, it goes on.
+pub async fn answer(context: &Context, event: Event, now: Timestamp) -> Result<u32, String> {
+    match event {
+        Event::Rotation(asked) => rotate(context, &asked)
+            .await
+            .map(|()| 0)
+            .map_err(|error| error.to_string()),
+        Event::Clock(_) => handle(context, now)
+            .await
+            .map_err(|error| error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_rotation_names_its_tenant_and_anything_else_is_the_clock() {
+        let tenant = "6f1c0c5e-0b7a-4a4f-9c55-2f6d8f0a1b2c";
+        for name in [
+            format!("muster/{tenant}-Ab12Cd"),
+            format!("muster/{tenant}"),
+        ] {
+            let event = json!({
+                "SecretId": format!("arn:aws:secretsmanager:eu-central-1:123456789012:secret:{name}"),
+                "ClientRequestToken": "token", "Step": "createSecret",
+            });
+            let Ok(Event::Rotation(asked)) = serde_json::from_value(event) else {
+                panic!("a rotation");
+            };
+            assert_eq!(asked.step, Step::Create);
+            assert_eq!(
+                asked.tenant().map(|t| t.to_string()).as_deref(),
+                Some(tenant)
+            );
+        }
+        let clock = serde_json::from_value(json!({"source": "aws.scheduler"}));
+        assert!(matches!(clock, Ok(Event::Clock(_))));
     }
 }

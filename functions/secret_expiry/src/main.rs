@@ -1,17 +1,15 @@
-//! The expiry function: a daily EventBridge schedule -> here.
+//! The expiry function: an EventBridge schedule, or a rotation of Secrets Manager -> here.
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use muster_platform::{Services, lambda_environment};
-use muster_secret_expiry::{Context, handle};
+use muster_secret_expiry::{Context, Event, answer};
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
     lambda_environment::init_log();
     let context = &Context::new(Services::on_aws()?);
-    lambda_runtime::run(service_fn(
-        move |_: LambdaEvent<serde_json::Value>| async move {
-            Ok::<_, Error>(handle(context, muster_platform::now()).await?)
-        },
-    ))
+    lambda_runtime::run(service_fn(move |event: LambdaEvent<Event>| async move {
+        Ok::<_, Error>(answer(context, event.payload, muster_platform::now()).await?)
+    }))
     .await
 }

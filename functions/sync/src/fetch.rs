@@ -8,7 +8,7 @@ use muster_domain::{
     page::{self, Page},
     state::Counters,
 };
-use muster_platform::microsoft::{Microsoft, Token};
+use muster_platform::microsoft::{Microsoft, SignInFailure, Token};
 use secrecy::SecretString;
 use std::time::Duration;
 use tokio::sync::RwLock;
@@ -28,6 +28,9 @@ pub(crate) struct Graph<'a> {
 /// A missing-licence answer comes at times to tenants that have the licence (Microsoft Graph,
 /// known issues): it is believed the third time.
 const UNLICENSED_ANSWERS: u32 = 3;
+
+/// Stands for the number of a minting that Microsoft refused.
+const REFUSED: u32 = u32::MAX;
 
 impl<'a> Graph<'a> {
     pub fn new(
@@ -134,11 +137,18 @@ impl<'a> Graph<'a> {
     /// Mints a new token, unless another dataset has done so meanwhile.
     async fn remint(&self, minting: u32) -> Result<(), Fault> {
         let mut held = self.token.write().await;
+        if held.0 == REFUSED {
+            return Err(Fault::TokenRefused);
+        }
         if held.0 == minting {
             let minted = self
                 .microsoft
                 .mint(self.hosts.cloud(), self.tenant, self.client, &self.secret)
                 .await;
+            // A refused try is not repeated by every dataset of this run: many would lock the app out.
+            if matches!(minted, Err(SignInFailure::Refused(_))) {
+                held.0 = REFUSED;
+            }
             let token = minted.map_err(|_| Fault::TokenRefused)?;
             *held = (minting + 1, token);
         }

@@ -7,8 +7,9 @@ use muster_domain::{DatasetState, Integration, TenantId, aadsts, integration::Tr
 use muster_platform::{
     Services,
     microsoft::{SignInFailure, Token},
+    renew,
 };
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 
 /// What a run begins with.
 #[derive(Debug)]
@@ -35,12 +36,12 @@ pub(crate) async fn load(
     else {
         return Ok(None);
     };
-    let Some(secret) = services.vault.get(tenant).await? else {
-        refuse(services, tenant, "The vault holds no client secret for this tenant. Paste a new one under Replace secret.", now).await?;
+    let Some(minted) = renew::mint(services, &integration).await? else {
+        refuse(services, tenant, "The vault holds no credential for this tenant. Paste a new client secret under Credential.", now).await?;
         return Ok(None);
     };
-    let (minted, secret) = mint(services, &integration, secret).await?;
-    let token = match minted {
+    let (secret, fell_back) = (minted.kept, minted.fell_back);
+    let token = match minted.token {
         Ok(token) => token,
         Err(SignInFailure::Unreachable(why)) => return Err(SyncError::SignIn(why)),
         Err(SignInFailure::NotProof(error)) => {
@@ -70,6 +71,7 @@ pub(crate) async fn load(
         .store
         .update_integration(tenant, |integration| {
             integration.saw_roles(roles.clone(), now);
+            note_credential(integration, &secret, fell_back.as_deref(), now);
             if !integration.roles.is_empty() {
                 integration.sync.started_at.get_or_insert(now);
             }
@@ -95,29 +97,26 @@ pub(crate) async fn load(
     }))
 }
 
-/// A token by the secret this environment remembers; where it is refused and the vault has another
-/// by now, by that one.
-async fn mint(
-    services: &Services,
-    integration: &Integration,
-    secret: SecretString,
-) -> Result<(Result<Token, SignInFailure>, SecretString), SyncError> {
-    let tenant = integration.tenant_id;
-    let by = async |secret: &SecretString| {
-        services
-            .microsoft
-            .mint(integration.cloud, tenant, integration.client_id, secret)
-            .await
+/// Takes note of which credential gave the token: the one in use, of which the integration may not
+/// know yet, or the one before it.
+fn note_credential(
+    integration: &mut Integration,
+    used: &SecretString,
+    fell_back: Option<&str>,
+    now: Timestamp,
+) {
+    let Some(sentence) = fell_back else {
+        integration.fell_back = None;
+        renew::take_note(integration, used, now);
+        return;
     };
-    let minted = by(&secret).await;
-    if !matches!(minted, Err(SignInFailure::Refused(_))) {
-        return Ok((minted, secret));
-    }
-    match services.vault.get_anew(tenant).await? {
-        Some(other) if other.expose_secret() != secret.expose_secret() => {
-            Ok((by(&other).await, other))
-        }
-        _ => Ok((minted, secret)),
+    let since = integration.fell_back.as_ref().map_or(now, |t| t.since);
+    integration.fell_back = Some(Trouble {
+        sentence: sentence.to_owned(),
+        since,
+    });
+    if let Some(previous) = &mut integration.previous {
+        previous.needed_at = Some(now);
     }
 }
 

@@ -43,7 +43,11 @@ pub(crate) async fn sum_up(
     )]
     let recounted = units.read.ceil() as u64;
     sum.read_units += recounted;
-    let credential = match ends.iter().any(|end| end.dataset.name == "applications") {
+    // Only what was read whole now tells what is there, and what is not.
+    let told = |end: &End| {
+        end.dataset.name == "applications" && end.state.phase == muster_domain::state::Phase::Fresh
+    };
+    let credential = match ends.iter().any(told) {
         true => learn(run, integration, &integration.credential).await?,
         false => integration.credential.clone(),
     };
@@ -58,11 +62,7 @@ pub(crate) async fn sum_up(
         .update_integration(run.tenant, |integration| {
             integration.glance = counts.clone();
             // Replaced by a person while this sync ran: what was learned is of the one before.
-            if integration.credential.stored_at == credential.stored_at {
-                integration.credential.key_id.clone_from(&credential.key_id);
-                integration.credential.expires_at = credential.expires_at;
-                integration.credential.expiry_source = credential.expiry_source;
-            }
+            integration.credential.take_over(&credential);
             integration.sync.last = sum;
             integration.sync.last_started_at = Some(run.began);
             if !unfinished {
@@ -99,7 +99,11 @@ async fn learn(
         if app.get(applications, "app_id")
             == &serde_json::Value::String(integration.client_id.to_string())
         {
-            credential.learn(app.get(applications, "password_credentials"), now());
+            credential.learn(
+                app.get(applications, "password_credentials"),
+                app.get(applications, "key_credentials"),
+                now(),
+            );
         }
     })
     .await?;

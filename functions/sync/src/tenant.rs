@@ -16,7 +16,7 @@ use muster_domain::{
     state::{Counters, Phase},
 };
 use muster_platform::{
-    Services, now,
+    Services, alerting, now,
     queue::{QueueError, SyncMessage},
     schedule::ScheduleError,
     store::{Lease, StoreError},
@@ -98,6 +98,10 @@ pub async fn sync_tenant(
         lost = keep(services, &lease) => Err(lost),
     };
     services.store.release_lease(&lease).await?;
+    // What this sync saw is told at once; what could not be told now is at the daily look.
+    if let Err(error) = Box::pin(alerting::look_at(services, tenant, now())).await {
+        tracing::error!(tenant.id = %tenant, %error, "alerts were not looked at");
+    }
     ended
 }
 

@@ -1,6 +1,7 @@
 //! The form that connects a tenant, checked before anything is asked or stored.
 
 use crate::{ClientId, TenantId, cloud::Cloud, ids};
+use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +21,8 @@ pub struct Form {
     pub cloud: Option<String>,
     /// How often to sync.
     pub cadence_minutes: Option<u32>,
+    /// The day the secret lapses, where the technician entered it: `2027-01-31`.
+    pub secret_expires_on: Option<String>,
 }
 
 /// The form, checked.
@@ -37,6 +40,8 @@ pub struct Checked {
     pub cloud: Option<Cloud>,
     /// How often to sync.
     pub cadence_minutes: u32,
+    /// When the secret lapses, where that was entered.
+    pub secret_expires_at: Option<Timestamp>,
 }
 
 /// What is wrong with one field, and what to do.
@@ -98,6 +103,10 @@ impl Form {
         let cadence_minutes = cadence(self.cadence_minutes.unwrap_or(DEFAULT_CADENCE_MINUTES))
             .map_err(|e| errors.push(e))
             .ok();
+        let secret_expires_at = day("secret_expires_on", self.secret_expires_on.as_deref())
+            .map_err(|e| errors.push(e))
+            .ok()
+            .flatten();
         match (
             name,
             tenant_id,
@@ -120,6 +129,7 @@ impl Form {
                 client_secret,
                 cloud,
                 cadence_minutes,
+                secret_expires_at,
             }),
             _ => Err(errors),
         }
@@ -157,6 +167,25 @@ pub fn cadence(minutes: u32) -> Result<u32, FieldError> {
             format!("Choose between {LEAST_CADENCE_MINUTES} and {MOST_CADENCE_MINUTES} minutes."),
         ))
     }
+}
+
+/// Reads a day that a person may have entered.
+///
+/// # Errors
+/// When it is no day.
+pub fn day(field: &'static str, text: Option<&str>) -> Result<Option<Timestamp>, FieldError> {
+    let Some(text) = text.map(str::trim).filter(|text| !text.is_empty()) else {
+        return Ok(None);
+    };
+    let wrong = || {
+        FieldError::new(
+            field,
+            "Give the day as Entra shows it, such as 2027-01-31, or leave it out: Muster asks Entra.",
+        )
+    };
+    let day: jiff::civil::Date = text.parse().map_err(|_| wrong())?;
+    let at = day.to_zoned(jiff::tz::TimeZone::UTC).map_err(|_| wrong())?;
+    Ok(Some(at.timestamp()))
 }
 
 fn guid<T: std::str::FromStr>(
@@ -218,6 +247,7 @@ mod tests {
             client_secret: SecretString::from("abc8Q~0123456789012345678901234567890123"),
             cloud: None,
             cadence_minutes: None,
+            secret_expires_on: None,
         }
     }
 

@@ -24,6 +24,12 @@ fn guid(text: &str) -> Result<Uuid, NotAGuid> {
     }
 }
 
+impl TenantId {
+    /// No tenant: the account itself, whose settings and alerts are kept where a tenant's would be,
+    /// fenced in the same way. No form, path or message can name it, since the nil GUID is no ID.
+    pub const ACCOUNT: Self = Self(Uuid::nil());
+}
+
 /// Whether a text has the shape of a GUID (a secret never has; its *Secret ID* does).
 pub fn is_guid(text: &str) -> bool {
     guid(text).is_ok()

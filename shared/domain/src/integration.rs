@@ -3,7 +3,8 @@
 use crate::{
     ClientId, DatasetState, Permission, TenantId,
     cloud::Cloud,
-    expiry::{self, Credential},
+    expiry::{Credential, CredentialKind},
+    renewal::{Automatic, Offered, Previous, Renewal},
     sync_state::SyncState,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -35,6 +36,9 @@ pub struct Integration {
     /// The roles of the last token.
     #[serde(default)]
     pub roles: Vec<Permission>,
+    /// Permissions that were granted once and are not any more.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lost: Vec<Permission>,
     /// When that token was minted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub roles_at: Option<Timestamp>,
@@ -50,6 +54,21 @@ pub struct Integration {
     /// The last refusal of the sign-in service, for a person; cleared by a token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sign_in_trouble: Option<Trouble>,
+    /// The credential before the one in use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous: Option<Previous>,
+    /// Since when the previous credential is used because the one in use is refused, and why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fell_back: Option<Trouble>,
+    /// Renewal by Muster itself, where it was chosen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub automatic: Option<Automatic>,
+    /// A renewal under way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub renewal: Option<Renewal>,
+    /// A certificate that waits to be uploaded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offered: Option<Offered>,
     /// The sync.
     #[serde(default)]
     pub sync: SyncState,
@@ -150,11 +169,17 @@ impl Integration {
             created_at: now,
             credential: Credential::client_secret(hint, now),
             roles: Vec::new(),
+            lost: Vec::new(),
             roles_at: None,
             consent_hint_at: None,
             connected_at: None,
             datasets_off: Vec::new(),
             sign_in_trouble: None,
+            previous: None,
+            fell_back: None,
+            automatic: None,
+            renewal: None,
+            offered: None,
             sync: SyncState::default(),
             glance: crate::summary::Counts::default(),
         }
@@ -165,9 +190,42 @@ impl Integration {
         if !roles.is_empty() && self.connected_at.is_none() {
             self.connected_at = Some(now);
         }
+        let held = self.roles.iter().chain(&self.lost).copied();
+        let mut lost: Vec<Permission> = held.filter(|p| !roles.contains(p)).collect();
+        lost.sort_unstable();
+        lost.dedup();
+        self.lost = lost;
         self.roles = roles;
         self.roles_at = Some(now);
         self.sign_in_trouble = None;
+    }
+
+    /// Puts a new credential in the place of the one in use, of which the vault keeps the secret as
+    /// the previous one.
+    pub fn put_in_use(&mut self, credential: Credential, now: Timestamp) {
+        let before = std::mem::replace(&mut self.credential, credential);
+        self.previous = Some(Previous {
+            hint: before.shown_hint(),
+            kind: before.kind,
+            key_id: before.key_id,
+            replaced_at: now,
+            needed_at: None,
+        });
+        self.fell_back = None;
+        self.renewal = None;
+        if self.credential.kind == CredentialKind::Certificate {
+            self.offered = None;
+        }
+    }
+
+    /// Whether Muster renews this credential by itself, and has had no trouble with it.
+    pub fn renews_itself(&self) -> bool {
+        let able = self
+            .roles
+            .contains(&Permission::ApplicationReadWriteOwnedBy);
+        let chosen = self.automatic.as_ref();
+        able && self.credential.kind == CredentialKind::ClientSecret
+            && chosen.is_some_and(|automatic| automatic.trouble.is_none())
     }
 
     /// Whether roles may still be on their way: consent was given a short while ago, and the
@@ -238,15 +296,16 @@ impl Integration {
                 Some(trouble.since),
             );
         }
-        let left = expiry::days_left(self.credential.expires_at, now);
-        if left <= 30 {
-            let step = expiry::step(self.credential.expires_at, now).unwrap_or(expiry::Step(30));
+        if let Some(fell_back) = &self.fell_back {
             say(
-                "credential_expiring",
+                "credential_refused",
                 true,
-                expiry::sentence(&self.name, step, self.credential.expires_at),
-                None,
+                fell_back.sentence.clone(),
+                Some(fell_back.since),
             );
+        }
+        for (kind, attention, sentence, since) in crate::alert::of_credential(self, now) {
+            say(kind, attention, sentence, since);
         }
         if self.connected_at.is_none() {
             match self.consent_hint_at {
@@ -333,6 +392,7 @@ mod tests {
             client_secret: SecretString::from("not kept"),
             cloud: None,
             cadence_minutes: 60,
+            secret_expires_at: None,
         };
         Integration::new(
             &form,

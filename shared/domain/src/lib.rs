@@ -4,6 +4,7 @@
 //! world is an argument. The IO lives in `muster-platform`, which calls into this crate.
 
 pub mod aadsts;
+pub mod alert;
 pub mod change;
 pub mod cloud;
 pub mod connect;
@@ -21,7 +22,9 @@ pub mod permission;
 pub mod plan;
 pub mod record;
 pub mod removal;
+pub mod renewal;
 pub mod row;
+pub mod setup;
 pub mod sku;
 pub mod state;
 pub mod summary;

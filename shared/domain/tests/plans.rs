@@ -37,6 +37,7 @@ fn integration() -> Integration {
         client_secret: SecretString::from("not kept"),
         cloud: None,
         cadence_minutes: 60,
+        secret_expires_at: None,
     };
     let mut integration = Integration::new(&form, Cloud::Global, "abc".into(), start());
     integration.saw_roles(Permission::required().collect(), start());

@@ -2,7 +2,7 @@
 
 use crate::{
     Services,
-    microsoft::{SignInFailure, Token},
+    microsoft::{SignInFailure, Token, hint, mark},
     store::StoreError,
     vault::VaultError,
 };
@@ -10,9 +10,9 @@ use muster_domain::{
     ClientId, Integration, TenantId,
     aadsts::{self, Field},
     cloud::Cloud,
-    connect::{self, Checked, FieldError, Form},
+    connect::{Checked, FieldError, Form},
 };
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 
 /// Why a tenant was not connected, or a credential not taken.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +29,9 @@ pub enum ConnectError {
     /// Microsoft's sign-in service did not answer.
     #[error("Microsoft's sign-in service did not answer: {0}")]
     Unreachable(String),
+    /// No certificate could be made.
+    #[error("no certificate could be made: {0}")]
+    Certificate(String),
     /// The store did not take it.
     #[error("the store did not take it")]
     Store(#[source] StoreError),
@@ -63,6 +66,8 @@ pub async fn connect(services: &Services, form: Form) -> Result<Integration, Con
     .await?;
     let now = crate::now();
     let mut integration = Integration::new(&form, cloud, hint(&form.client_secret), now);
+    let credential = integration.credential.marked(mark(&form.client_secret));
+    integration.credential = credential.entered(form.secret_expires_at);
     // Consent may have been given in Entra already; the token says so.
     integration.saw_roles(token.claims.roles, now);
     services
@@ -95,51 +100,6 @@ pub async fn connect(services: &Services, form: Form) -> Result<Integration, Con
         tracing::error!(tenant.id = %form.tenant_id, %error, "the schedule was not set; it is set again at the next change");
     }
     Ok(integration)
-}
-
-/// Proves a new client secret, then puts it in place of the one before.
-///
-/// # Errors
-/// When it is not proven; the one before stays.
-pub async fn replace_secret(
-    services: &Services,
-    tenant: TenantId,
-    secret: &SecretString,
-) -> Result<Integration, ConnectError> {
-    let integration = services
-        .store
-        .integration(tenant)
-        .await
-        .map_err(ConnectError::Store)?
-        .ok_or(ConnectError::Unknown)?;
-    let secret = connect::secret(secret).map_err(|e| ConnectError::Fields(vec![e]))?;
-    let token = prove(
-        services,
-        integration.cloud,
-        tenant,
-        integration.client_id,
-        &secret,
-    )
-    .await?;
-    let vault = &services.vault;
-    vault
-        .stage(tenant, &secret)
-        .await
-        .map_err(ConnectError::Vault)?;
-    vault.promote(tenant).await.map_err(ConnectError::Vault)?;
-    let now = crate::now();
-    let credential = muster_domain::expiry::Credential::client_secret(hint(&secret), now);
-    let updated = services
-        .store
-        .update_integration(tenant, |integration| {
-            integration.credential = credential.clone();
-            integration.saw_roles(token.claims.roles.clone(), now);
-            // The true expiry comes with the next sync.
-            integration.sync.requested_at = Some(now);
-        })
-        .await
-        .map_err(ConnectError::Store)?;
-    updated.ok_or(ConnectError::Unknown)
 }
 
 /// The tenant's cloud, by OpenID discovery: the one chosen first, then the others.
@@ -205,9 +165,18 @@ async fn prove(
     client: ClientId,
     secret: &SecretString,
 ) -> Result<Token, ConnectError> {
-    services.microsoft.mint(cloud, tenant, client, secret).await.map_err(|failure| match failure {
+    let minted = services.microsoft.mint(cloud, tenant, client, secret);
+    minted.await.map_err(mint_failure)
+}
+
+/// What a person is told of a credential that gives no token.
+pub(crate) fn mint_failure(failure: SignInFailure) -> ConnectError {
+    match failure {
         SignInFailure::Unreachable(why) => ConnectError::Unreachable(why),
-        SignInFailure::NotProof(_) => field("client_id", "Microsoft answered with a token for another tenant or app. Copy both IDs again from the app registration's Overview page."),
+        SignInFailure::NotProof(_) => field(
+            "client_id",
+            "Microsoft answered with a token for another tenant or app. Copy both IDs again from the app registration's Overview page.",
+        ),
         SignInFailure::Refused(error) => {
             let explained = aadsts::explain(error.code());
             let name = match explained.field {
@@ -217,14 +186,9 @@ async fn prove(
             };
             field(name, explained.sentence)
         }
-    })
+    }
 }
 
-fn field(name: &'static str, detail: impl Into<String>) -> ConnectError {
+pub(crate) fn field(name: &'static str, detail: impl Into<String>) -> ConnectError {
     ConnectError::Fields(vec![FieldError::new(name, detail)])
-}
-
-/// The first three characters, which Entra itself shows beside a secret.
-fn hint(secret: &SecretString) -> String {
-    secret.expose_secret().chars().take(3).collect()
 }

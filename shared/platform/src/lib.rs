@@ -4,6 +4,10 @@
 //! Nothing here decides: what to do about an answer, a page or a date is `muster-domain`'s.
 
 pub mod alert;
+pub mod alerting;
+pub mod by_itself;
+pub mod certificate;
+pub mod clock;
 pub mod connect;
 pub mod consent;
 pub mod disconnect;
@@ -13,6 +17,7 @@ pub mod microsoft;
 pub mod oidc;
 pub mod portal_secret;
 pub mod queue;
+pub mod renew;
 pub mod schedule;
 pub mod seal;
 pub mod services;
@@ -24,13 +29,9 @@ pub mod vault;
 use aws_sdk_dynamodb::error::SdkError;
 use std::error::Error;
 
+pub use clock::now;
 pub use services::Services;
 pub use store::Store;
-
-/// The time now. The one place the clock is read; the domain takes it as an argument.
-pub fn now() -> jiff::Timestamp {
-    jiff::Timestamp::now()
-}
 
 /// Why AWS gave no answer at all: whoever reads it should know whether it was the network or the
 /// credentials. Nothing of the request is in it.

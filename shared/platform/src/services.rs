@@ -59,6 +59,7 @@ impl Services {
         let microsoft = Microsoft::new(url("LOGIN_URL")?, url("GRAPH_URL")?)
             .map_err(|e| wrong("SSL_CERT_FILE", &e))?;
         let tenants = TenantSessions::of_role(config.clone(), setting("TENANT_ROLE_ARN")?);
+        let microsoft = microsoft.with_web_identity(tenants.clone());
         Ok(Self {
             store: Store::on_aws(
                 aws_sdk_dynamodb::Client::new(&config),
@@ -73,10 +74,14 @@ impl Services {
                     .ok()
                     .filter(|key| !key.is_empty()),
             )),
-            queue: Queue::Sqs(SqsQueue::new(
-                aws_sdk_sqs::Client::new(&config),
-                setting("SYNC_QUEUE_URL")?,
-            )),
+            queue: Queue::Sqs(
+                SqsQueue::new(
+                    aws_sdk_sqs::Client::new(&config),
+                    setting("SYNC_QUEUE_URL")?,
+                )
+                // Only the function that tells of them is given its address.
+                .with_dead_letters(std::env::var("DEAD_LETTER_QUEUE_URL").ok()),
+            ),
             schedule: Schedule::EventBridge(EventBridgeSchedule::new(
                 aws_sdk_scheduler::Client::new(&config),
                 setting("SCHEDULE_GROUP")?,

@@ -44,6 +44,8 @@ pub struct TenantSession {
     pub dynamodb: aws_sdk_dynamodb::Client,
     /// That tenant's secret.
     pub secrets: aws_sdk_secretsmanager::Client,
+    /// Who AWS says that it is.
+    pub sts: aws_sdk_sts::Client,
 }
 
 impl TenantSessions {
@@ -133,6 +135,7 @@ impl TenantSession {
         Self {
             dynamodb: aws_sdk_dynamodb::Client::new(config),
             secrets: aws_sdk_secretsmanager::Client::new(config),
+            sts: aws_sdk_sts::Client::new(config),
         }
     }
 }

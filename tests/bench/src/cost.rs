@@ -158,6 +158,7 @@ impl Tenant {
             client_secret: SecretString::from(options.client_secret.clone()),
             cloud: None,
             cadence_minutes: Some(60),
+            secret_expires_on: None,
         };
         connect::connect(&services, form).await?;
         door.take();

@@ -127,13 +127,19 @@ pub async fn schedule(
 /// When the channel breaks its promise.
 pub async fn alerts(alerts: &Alerts, tenant_id: TenantId) {
     let alert = Alert {
-        tenant_id,
+        id: "contract".to_owned(),
+        tenant_id: Some(tenant_id),
+        client: Some("Bücher & Söhne".to_owned()),
+        kind: "credential".to_owned(),
+        state: "raised",
         subject: format!(
             "Muster: Bücher & Söhne\nneeds {}",
             "a new secret ".repeat(20)
         ),
         text: "The client secret of Bücher & Söhne lapses in 7 days.".to_owned(),
+        by: None,
         link: "https://muster.example/account".to_owned(),
+        at: now(),
     };
     alerts.send(&alert).await.expect("is taken");
 }

@@ -1,7 +1,9 @@
 //! Whole stories through the running stack, one binary.
 
 mod it {
+    mod a_year;
     mod access_token;
+    mod alerts;
     mod bad_input;
     mod bootstrap;
     mod callback;
@@ -16,6 +18,8 @@ mod it {
     mod markup;
     mod moving;
     mod ports;
+    mod renewal;
+    mod setup;
     mod sign_in;
     mod tidy;
 }

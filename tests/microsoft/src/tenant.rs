@@ -1,6 +1,6 @@
 //! One tenant: what never changes about it, and what does.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use serde_json::Value;
@@ -74,6 +74,45 @@ pub struct Secret {
     pub start: i64,
     /// Valid until.
     pub end: i64,
+    /// When the token endpoint begins to know it: a new one takes a while to be known everywhere.
+    pub known_from: i64,
+}
+
+/// A certificate of the app registration.
+#[derive(Debug, Clone)]
+pub struct Certificate {
+    /// Names it.
+    pub key_id: Uuid,
+    /// The certificate, DER.
+    pub der: Vec<u8>,
+    /// Valid from, in seconds since 1970.
+    pub start: i64,
+    /// Valid until.
+    pub end: i64,
+    /// When the token endpoint begins to know it.
+    pub known_from: i64,
+}
+
+/// A federated identity credential of the app registration.
+#[derive(Debug, Clone)]
+pub struct Federated {
+    /// `iss` of the tokens it takes.
+    pub issuer: String,
+    /// `sub`.
+    pub subject: String,
+    /// `aud`.
+    pub audience: String,
+    /// When the token endpoint begins to know it.
+    pub known_from: i64,
+}
+
+/// What the tenant's app management policy says of new secrets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SecretPolicy {
+    /// No new secret may be added.
+    pub forbidden: bool,
+    /// The longest life of a new one, in seconds.
+    pub longest: Option<i64>,
 }
 
 /// What changes about a tenant.
@@ -91,6 +130,18 @@ pub struct State {
     pub compliance: HashMap<u32, String>,
     /// Client secrets, oldest first.
     pub secrets: Vec<Secret>,
+    /// Certificates, oldest first.
+    pub certificates: Vec<Certificate>,
+    /// Federated identity credentials.
+    pub federated: Vec<Federated>,
+    /// The ids of the client assertions that were taken.
+    pub assertions: Mutex<HashSet<String>>,
+    /// How long a new credential takes to be known to the token endpoint.
+    pub credential_lag: i64,
+    /// What new secrets may be.
+    pub secret_policy: SecretPolicy,
+    /// Whether the app's service principal owns its registration.
+    pub owns_itself: bool,
     /// Whether the app may sign in.
     pub app_enabled: bool,
     /// Permissions granted, each with when tokens begin to carry it.
@@ -145,7 +196,14 @@ impl Tenant {
                 name: Some("inventory".to_owned()),
                 start: anchor - 5 * DAY,
                 end: anchor + 180 * DAY,
+                known_from: i64::MIN,
             }],
+            certificates: Vec::new(),
+            federated: Vec::new(),
+            assertions: Mutex::default(),
+            credential_lag: 0,
+            secret_policy: SecretPolicy::default(),
+            owns_itself: false,
             app_enabled: true,
             grants: BTreeMap::new(),
             roles_lag: seconds(options.roles_lag),

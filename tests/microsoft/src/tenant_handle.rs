@@ -12,7 +12,7 @@ use crate::licences::bit_of;
 use crate::names::{DEPARTMENTS, JOB_TITLES};
 use crate::options::TenantOptions;
 use crate::people::Person;
-use crate::tenant::{Edits, Secret, Tenant};
+use crate::tenant::{Certificate, Edits, Federated, Secret, SecretPolicy, Tenant};
 use crate::world::World;
 
 /// A handle on one simulated tenant. Cheap to clone.
@@ -216,9 +216,10 @@ impl TenantHandle {
 
     /// Replaces all client secrets with this one, valid for `lifetime` from now.
     pub fn set_secret(&self, value: &str, lifetime: Duration) {
+        let secret = self.new_secret(value, lifetime);
         let mut state = self.tenant.write();
         state.secrets.clear();
-        state.secrets.push(self.new_secret(value, lifetime));
+        state.secrets.push(secret);
     }
 
     /// Adds a client secret beside the others.
@@ -235,7 +236,75 @@ impl TenantHandle {
             name: Some("inventory".to_owned()),
             start: now,
             end: now.saturating_add(seconds(lifetime)),
+            known_from: now.saturating_add(self.tenant.read().credential_lag),
         }
+    }
+
+    /// Sets how long a credential added later takes to be known to the token endpoint.
+    pub fn set_credential_lag(&self, lag: Duration) {
+        self.tenant.write().credential_lag = seconds(lag);
+    }
+
+    /// Every client secret there is: its key id, its Value, and when it ends.
+    #[must_use]
+    pub fn secrets(&self) -> Vec<(Uuid, String, jiff::Timestamp)> {
+        let state = self.tenant.read();
+        let of = |s: &Secret| {
+            let end = jiff::Timestamp::from_second(s.end).unwrap_or_default();
+            (s.key_id, s.value.clone(), end)
+        };
+        state.secrets.iter().map(of).collect()
+    }
+
+    /// One client secret is gone: AADSTS7000215.
+    pub fn remove_secret(&self, value: &str) {
+        self.tenant.write().secrets.retain(|s| s.value != value);
+    }
+
+    /// What the tenant's app management policy says of new secrets from now on.
+    pub fn set_secret_policy(&self, forbidden: bool, longest: Option<Duration>) {
+        self.tenant.write().secret_policy = SecretPolicy {
+            forbidden,
+            longest: longest.map(seconds),
+        };
+    }
+
+    /// Whether the app's service principal owns its registration, as
+    /// `Application.ReadWrite.OwnedBy` wants it.
+    pub fn set_owns_itself(&self, owns: bool) {
+        self.tenant.write().owns_itself = owns;
+    }
+
+    /// Uploads a certificate (DER) that lives so long; the simulator takes its end from here.
+    pub fn upload_certificate(&self, der: &[u8], lifetime: Duration) {
+        let now = self.world.clock.now();
+        let mut state = self.tenant.write();
+        let known_from = now.saturating_add(state.credential_lag);
+        state.certificates.push(Certificate {
+            key_id: Uuid::new_v4(),
+            der: der.to_vec(),
+            start: now,
+            end: now.saturating_add(seconds(lifetime)),
+            known_from,
+        });
+    }
+
+    /// All certificates are gone: AADSTS700027.
+    pub fn delete_certificates(&self) {
+        self.tenant.write().certificates.clear();
+    }
+
+    /// Adds a federated identity credential.
+    pub fn add_federated(&self, issuer: &str, subject: &str, audience: &str) {
+        let now = self.world.clock.now();
+        let mut state = self.tenant.write();
+        let known_from = now.saturating_add(state.credential_lag);
+        state.federated.push(Federated {
+            issuer: issuer.to_owned(),
+            subject: subject.to_owned(),
+            audience: audience.to_owned(),
+            known_from,
+        });
     }
 
     /// All client secrets expire now: AADSTS7000222.

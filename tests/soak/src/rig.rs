@@ -152,6 +152,7 @@ impl Rig {
             name: options.name,
             tenant_id: options.id.to_string(),
             client_id: options.client_id.to_string(),
+            secret_expires_on: None,
             client_secret: SecretString::from(options.client_secret),
             cloud: Some("global".to_owned()),
             cadence_minutes: None,

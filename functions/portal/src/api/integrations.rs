@@ -4,6 +4,7 @@ use super::Operation;
 use crate::{
     Context,
     auth::Caller,
+    credential::{self, New},
     integrations::{self, Answer, Patch},
     parameters::{Body, Parameters, bad_cursor, cursor, tenant},
     problem::Problem,
@@ -17,7 +18,10 @@ use axum::{
     routing::{delete, get, patch, post, put},
 };
 use bytes::Bytes;
-use muster_domain::{Integration, connect::Form};
+use muster_domain::{
+    Integration,
+    connect::{self as fields, Form},
+};
 use muster_platform::disconnect::Disconnected;
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -116,7 +120,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         method: "put",
         path: "/api/v1/integrations/{tenant_id}/credential",
         id: "replaceCredential",
-        summary: "Prove a new client secret, then put it in place of the one before",
+        summary: "Prove a new client secret, the certificate that waits, or no secret at all, then put it in place of the one before",
         query: &[],
         body: Some("NewCredential"),
         answer: (200, "Integration"),
@@ -128,7 +132,19 @@ pub(super) const OPERATIONS: &[Operation] = &[
             (502, "Microsoft's sign-in service did not answer"),
         ],
         open: false,
-        handler: || put(credential),
+        handler: || put(replace_credential),
+    },
+    Operation {
+        method: "post",
+        path: "/api/v1/integrations/{tenant_id}/credential/certificate",
+        id: "offerCertificate",
+        summary: "Make a key pair and a certificate to upload; the private key stays in the vault",
+        query: &[],
+        body: None,
+        answer: (200, "Integration"),
+        problems: &[NO_GUID, UNKNOWN],
+        open: false,
+        handler: || post(certificate),
     },
     Operation {
         method: "post",
@@ -163,6 +179,7 @@ async fn create(
             "client_secret",
             "cloud",
             "cadence_minutes",
+            "secret_expires_on",
         ],
     )?;
     let form = Form {
@@ -172,6 +189,7 @@ async fn create(
         client_secret: SecretString::from(body.text("client_secret").unwrap_or_default()),
         cloud: body.text("cloud"),
         cadence_minutes: body.number("cadence_minutes"),
+        secret_expires_on: body.text("secret_expires_on"),
     };
     body.finish()?;
     let integration = integrations::connect(&context, form).await?;
@@ -238,7 +256,14 @@ async fn change(
     bytes: Bytes,
 ) -> Result<Json<IntegrationView>, Problem> {
     let tenant = tenant(&id)?;
-    let known = ["name", "cadence_minutes", "paused", "datasets", "removals"];
+    let known = [
+        "name",
+        "cadence_minutes",
+        "paused",
+        "datasets",
+        "removals",
+        "automatic_renewal",
+    ];
     let mut body = Body::read(&headers, &bytes, &known)?;
     let mut patch = Patch {
         name: body.text("name"),
@@ -259,6 +284,19 @@ async fn change(
             None => body.wrong(
                 "removals",
                 "Give \"allow\" or \"keep\" for each dataset's name.",
+            ),
+        }
+    }
+    if let Some(chosen) = body.object("automatic_renewal") {
+        let life = chosen.get("life_days").and_then(Value::as_u64);
+        let life = u32::try_from(life.unwrap_or(180)).unwrap_or(0);
+        let wanted = chosen.get("enabled").and_then(Value::as_bool);
+        match wanted.map(|on| credential::automatic(on.then_some(life))) {
+            Some(Ok(chosen)) => patch.automatic = Some(chosen),
+            Some(Err(detail)) => body.wrong("automatic_renewal", detail),
+            None => body.wrong(
+                "automatic_renewal",
+                "Give enabled, true or false, and life_days.",
             ),
         }
     }
@@ -284,17 +322,44 @@ async fn authorize(
     Ok(Json(json!({"authorize_url": url})))
 }
 
-async fn credential(
+async fn replace_credential(
     State(context): State<Arc<Context>>,
     Path(id): Path<String>,
     headers: HeaderMap,
     bytes: Bytes,
 ) -> Result<Json<IntegrationView>, Problem> {
     let tenant = tenant(&id)?;
-    let mut body = Body::read(&headers, &bytes, &["client_secret"])?;
+    let mut body = Body::read(
+        &headers,
+        &bytes,
+        &["client_secret", "kind", "secret_expires_on"],
+    )?;
     let secret = SecretString::from(body.text("client_secret").unwrap_or_default());
+    let on = body.text("secret_expires_on");
+    let lapses = fields::day("secret_expires_on", on.as_deref()).unwrap_or_else(|error| {
+        body.wrong(error.field, error.detail);
+        None
+    });
+    let new = match body.text("kind").as_deref() {
+        None | Some("client_secret") => New::Secret(secret, lapses),
+        Some("certificate") => New::Certificate,
+        Some("federated") => New::Federated,
+        Some(_) => {
+            body.wrong("kind", "Give client_secret, certificate or federated.");
+            New::Certificate
+        }
+    };
     body.finish()?;
-    integrations::replace_secret(&context, tenant, &secret).await?;
+    credential::replace(&context, tenant, new).await?;
+    Ok(Json(integrations::view(&context, tenant).await?))
+}
+
+async fn certificate(
+    State(context): State<Arc<Context>>,
+    Path(id): Path<String>,
+) -> Result<Json<IntegrationView>, Problem> {
+    let tenant = tenant(&id)?;
+    credential::offer_certificate(&context, tenant).await?;
     Ok(Json(integrations::view(&context, tenant).await?))
 }
 

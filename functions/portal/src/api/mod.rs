@@ -1,6 +1,7 @@
 //! The JSON API: one table of operations, from which the router and the OpenAPI document are
 //! both made.
 
+mod alerts;
 pub(crate) mod assets;
 pub(crate) mod changes;
 mod datasets;
@@ -49,6 +50,7 @@ pub fn operations() -> Vec<&'static Operation> {
         summary::OPERATIONS,
         changes::OPERATIONS,
         datasets::OPERATIONS,
+        alerts::OPERATIONS,
         documents::OPERATIONS,
     ]
     .into_iter()

@@ -2,8 +2,13 @@
 //! them, so that neither drifts from the other.
 
 use muster_domain::{
-    Dataset, Kind, Permission, cloud::Cloud, connect, datasets, expiry::ExpirySource,
-    integration::Status, state::Phase,
+    Dataset, Kind, Permission,
+    alert::ChannelKind,
+    cloud::Cloud,
+    connect, datasets,
+    expiry::{Certainty, CredentialKind, ExpirySource},
+    integration::Status,
+    state::Phase,
 };
 use serde_json::{Map, Value, json};
 
@@ -14,9 +19,18 @@ pub fn schemas() -> Value {
     add("Problem", problem());
     add("Connect", connect_body());
     add("Change", change_body());
+    add("NewCredential", new_credential());
+    add("AlertSettings", alert_settings());
+    let mut times = alert_times();
+    times["required"] = json!([]);
+    add("AlertTimes", times);
+    add("NewAlertChannel", new_channel());
+    add("AddedAlertChannel", added_channel());
     add(
-        "NewCredential",
-        object(json!({"client_secret": {"type": "string", "writeOnly": true}})),
+        "AlertTest",
+        object(json!({"channels": {"type": "array", "items": object(json!({
+            "name": text(), "taken": flag(), "trouble": maybe(text()),
+        }))}})),
     );
     add("Permission", permission());
     add("Verdict", verdict());
@@ -173,6 +187,7 @@ fn connect_body() -> Value {
             },
             "cloud": clouds(),
             "cadence_minutes": cadence(),
+            "secret_expires_on": expires_on(),
         },
     })
 }
@@ -189,6 +204,12 @@ fn change_body() -> Value {
                 "type": "object",
                 "description": "Datasets to switch on or off, by name.",
                 "additionalProperties": flag(),
+            },
+            "automatic_renewal": {
+                "type": "object",
+                "description": "Whether Muster renews the client secret by itself, and how many days each lives.",
+                "required": ["enabled"],
+                "properties": {"enabled": flag(), "life_days": whole()},
             },
             "removals": {
                 "type": "object",
@@ -264,12 +285,85 @@ fn credential() -> Value {
         ExpirySource::Entered,
         ExpirySource::Assumed,
     ];
+    let kinds = || words(CredentialKind::ALL.map(CredentialKind::name));
+    let sure = [Certainty::Certain, Certainty::Likely, Certainty::Unproven];
     object(json!({
-        "kind": text(),
-        "expires_at": time(),
+        "kind": kinds(),
+        "expires_at": maybe(time()),
         "expiry_source": words(sources.map(ExpirySource::name)),
         "hint": text(),
+        "certainty": words(sure.map(Certainty::name)),
+        "deleted_since": maybe(time()),
+        "longer": maybe(object(json!({"hint": text(), "expires_at": time()}))),
+        "previous": maybe(object(json!({
+            "kind": kinds(), "hint": text(), "replaced_at": time(), "removable_from": time(),
+            "removable": flag(),
+        }))),
+        "automatic_renewal": maybe(object(json!({
+            "life_days": whole(), "allowed_days": maybe(whole()), "days_before": whole(),
+            "trouble": maybe(text()),
+        }))),
+        "offered_certificate": maybe(object(json!({
+            "thumbprint": text(), "pem": text(), "expires_at": time(),
+        }))),
     }))
+}
+
+fn new_credential() -> Value {
+    json!({
+        "type": "object",
+        "additionalProperties": false,
+        "properties": {
+            "client_secret": {"type": "string", "writeOnly": true},
+            "kind": words(CredentialKind::ALL.map(CredentialKind::name)),
+            "secret_expires_on": expires_on(),
+        },
+    })
+}
+
+fn expires_on() -> Value {
+    json!({"type": "string", "format": "date", "description": "Where it is known already; else Entra is asked."})
+}
+
+fn alert_times() -> Value {
+    let hour = || json!({"type": "integer", "minimum": 0, "maximum": 23});
+    object(json!({
+        "days_before": {"type": "array", "items": {"type": "integer", "minimum": 0, "maximum": 365}},
+        "stale_hours": {"type": "integer", "minimum": 24, "maximum": 720},
+        "quiet": maybe(object(json!({"from": hour(), "to": hour()}))),
+        "digest_hour": maybe(hour()),
+    }))
+}
+
+fn channel() -> Value {
+    object(json!({
+        "id": text(),
+        "kind": words(ChannelKind::ALL.map(ChannelKind::name)),
+        "name": text(),
+    }))
+}
+
+fn alert_settings() -> Value {
+    let mut schema = alert_times();
+    schema["properties"]["channels"] = json!({"type": "array", "items": channel()});
+    schema
+}
+
+fn new_channel() -> Value {
+    let mut schema = channel();
+    schema["required"] = json!(["kind", "name", "url"]);
+    schema["properties"] = json!({
+        "kind": words(ChannelKind::ALL.map(ChannelKind::name)),
+        "name": text(),
+        "url": {"type": "string", "format": "uri", "writeOnly": true},
+    });
+    schema
+}
+
+fn added_channel() -> Value {
+    let mut schema = channel();
+    schema["properties"]["signing_key"] = maybe(text());
+    schema
 }
 
 fn integration_problem() -> Value {

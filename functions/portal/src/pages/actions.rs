@@ -21,7 +21,6 @@ use axum::{
 use bytes::Bytes;
 use maud::html;
 use muster_domain::{TenantId, datasets as registry};
-use secrecy::SecretString;
 use std::{collections::BTreeMap, sync::Arc};
 
 type Done = Result<Response, Problem>;
@@ -167,23 +166,6 @@ pub async fn removal(
     match integrations::change(&context, tenant, patch).await {
         Ok(()) if answer == Answer::Allow => Ok(back(tenant, "allowed")),
         Ok(()) => Ok(back(tenant, "kept")),
-        Err(problem) => again(&context, &caller, tenant, problem).await,
-    }
-}
-
-/// Replaces the client secret.
-pub async fn credential(
-    State(context): State<Arc<Context>>,
-    caller: Caller,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Done {
-    let mut form = Form::read(&caller, &headers, &body)?;
-    let tenant = tenant(&id)?;
-    let secret = SecretString::from(form.take("client_secret"));
-    match integrations::replace_secret(&context, tenant, &secret).await {
-        Ok(()) => Ok(back(tenant, "credential")),
         Err(problem) => again(&context, &caller, tenant, problem).await,
     }
 }

@@ -70,6 +70,7 @@ pub async fn submit(
         cadence_minutes: Some(typed.cadence_minutes.trim())
             .filter(|text| !text.is_empty())
             .map(|text| text.parse().unwrap_or(0)),
+        secret_expires_on: None,
     };
     let error = match integrations::connect(&context, asked).await {
         Ok(integration) => {
@@ -222,6 +223,8 @@ fn steps(redirect_uri: &str) -> Markup {
     html! {
         div.card.guide {
             h2 { "In the client's Entra" }
+            p { a.button.second href=(format!("{INTEGRATIONS}/setup")) { "Set it up in one paste" } }
+            p.muted.small { "A script for Cloud Shell, PowerShell or Terraform, with the permissions you choose. Or by hand:" }
             ol {
                 li {
                     p { strong { "Register an app." } " Identity > Applications > App registrations > New registration. Name it Muster; accounts in this directory only." }

@@ -60,7 +60,8 @@ fn tiles(clients: &[ListedView], now: Timestamp) -> Markup {
         .count();
     let lapsing = clients
         .iter()
-        .filter(|c| expiry::days_left(c.credential.expires_at, now) <= 30)
+        .filter_map(|c| c.credential.expires_at)
+        .filter(|at| expiry::days_left(*at, now) <= 30)
         .count();
     let sum = |of: fn(&Counts) -> Option<u64>| -> Option<u64> {
         let known: Vec<u64> = clients.iter().filter_map(|c| of(&c.glance)).collect();
@@ -73,7 +74,7 @@ fn tiles(clients: &[ListedView], now: Timestamp) -> Markup {
             li class=[(attention > 0).then_some("bad")] { span.figure { (attention) } " need attention" }
             li { span.figure { (known(sum(|c| c.users))) } " users" }
             li { span.figure { (known(unassigned)) } " licences unassigned" }
-            li class=[(lapsing > 0).then_some("warn")] { span.figure { (lapsing) } " secrets lapse within 30 days" }
+            li class=[(lapsing > 0).then_some("warn")] { span.figure { (lapsing) } " credentials lapse within 30 days" }
         }
     }
 }

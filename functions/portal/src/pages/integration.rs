@@ -3,6 +3,7 @@
 use super::{
     ASSETS, INTEGRATIONS,
     add::CADENCES,
+    credential,
     layout::{self, Place},
     live, words,
 };
@@ -20,7 +21,7 @@ use axum::{
 };
 use jiff::Timestamp;
 use maud::{Markup, html};
-use muster_domain::{expiry::ExpirySource, integration::Status};
+use muster_domain::{expiry::CredentialKind, integration::Status};
 use std::sync::Arc;
 
 /// The page.
@@ -155,29 +156,16 @@ fn credential(
     errors: &[ProblemField],
     now: Timestamp,
 ) -> Markup {
-    let error = error_of(errors, "client_secret");
     html! {
-        form.card #credential method="post" action=(format!("{page}/credential")) {
-            (layout::csrf(caller))
-            h3 { "Client secret" }
-            p {
-                "The one in use begins with " code { (view.credential.hint) "…" } " and expires "
-                (words::expires(view.credential.expires_at, now)) ". "
-                @match view.credential.expiry_source {
-                    ExpirySource::Entra => span.muted { "Entra says so." },
-                    ExpirySource::Entered => span.muted { "As entered." },
-                    ExpirySource::Assumed => span.muted { "Assumed: six months from when it was stored. The first sync asks Entra." },
-                }
+        div.card #credential {
+            h3 { "Credential" }
+            (credential::in_use(view, now))
+            @if view.credential.kind == CredentialKind::ClientSecret {
+                (credential::secret_form(view, caller, page, errors))
             }
-            div.field class=[error.map(|_| "wrong")] {
-                label for="client_secret" { "A new secret's Value" }
-                p.hint #secret-hint { "In Entra, Certificates & secrets. It is proven before it replaces the one in use." }
-                input.mono #client_secret type="password" name="client_secret" autocomplete="off" required
-                    aria-invalid=[error.map(|_| "true")]
-                    aria-describedby=(if error.is_some() { "secret-error secret-hint" } else { "secret-hint" });
-                @if let Some(error) = error { p.error #secret-error role="alert" { (error.detail) } }
+            p.small {
+                a href=(format!("{page}/credential")) { "Renew step by step, let Muster renew it, or use a certificate or no secret at all" }
             }
-            p.actions { button.second { "Check and replace" } }
         }
     }
 }

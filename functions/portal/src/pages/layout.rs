@@ -1,6 +1,6 @@
 //! What every page is set in.
 
-use super::{ASSETS, INTEGRATIONS, statics};
+use super::{ALERTS, ASSETS, INTEGRATIONS, statics};
 use crate::auth::Caller;
 use axum::response::{IntoResponse, Response};
 use maud::{DOCTYPE, Markup, html};
@@ -14,6 +14,8 @@ pub enum Place {
     Assets,
     /// Integrations.
     Integrations,
+    /// Alerts.
+    Alerts,
     /// None of them.
     Elsewhere,
 }
@@ -51,6 +53,7 @@ pub fn page(title: &str, place: Place, caller: Option<&Caller>, content: &Markup
                             a href=(ASSETS) aria-current=[current(Place::Assets)] { "Assets" }
                             @if caller.manages() {
                                 a href=(INTEGRATIONS) aria-current=[current(Place::Integrations)] { "Integrations" }
+                                a href=(ALERTS) aria-current=[current(Place::Alerts)] { "Alerts" }
                             }
                         }
                         form.out method="post" action="/sign-out" {
@@ -102,7 +105,13 @@ pub fn notice(done: Option<&str>) -> Markup {
         "paused" => "Paused. Nothing is read until you resume it.",
         "resumed" => "Resumed. The next sync comes by itself, or choose Sync now.",
         "saved" => "Saved.",
-        "credential" => "The new client secret is proven and in place.",
+        "credential" => "The new client secret is proven and in use. The one before is kept.",
+        "certificate" => {
+            "The certificate is made and its key is in the vault. Upload the certificate, then switch."
+        }
+        "switched" => "Proven and in use. The one before is kept.",
+        "added" => "The webhook is added. Send a test message to see that it arrives.",
+        "removed" => "The webhook and its address are removed.",
         "allowed" => "The records will be removed by the next sync, which is on its way.",
         "kept" => "The records are kept. Muster looks again at the next sync.",
         "signed-out" => "You are signed out.",

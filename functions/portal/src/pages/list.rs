@@ -32,7 +32,7 @@ pub async fn page(
                         th scope="col" { "What to know" }
                         th scope="col" { "Sync" }
                         th scope="col" { "Last sync" }
-                        th scope="col" { "Secret expires" }
+                        th scope="col" { "Credential expires" }
                     } }
                     tbody {
                         @for one in &all {

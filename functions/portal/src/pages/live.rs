@@ -1,7 +1,9 @@
 //! The part of an integration's page that is alive: status, problems, permissions, datasets.
 
 use super::{
-    ASSETS, INTEGRATIONS, layout,
+    ASSETS, INTEGRATIONS,
+    entra::{self, Blade},
+    layout,
     words::{self, ago, ago_or_never, count},
 };
 use crate::{
@@ -128,8 +130,12 @@ fn problem_card(
             }
             @match problem.kind {
                 "awaiting_consent" | "consent_withdrawn" => (post(view, caller, "authorize", "Authorize", "go-authorize")),
-                "no_roles" | "missing_permissions" => (post(view, caller, "check", "Check again", "go-check")),
-                "credential_expiring" | "sign_in_refused" => a.button href="#credential" { "Replace the secret" },
+                "no_roles" | "missing_permissions" => {
+                    a.button.second href=(entra::app(view.cloud, view.tenant_id, view.client_id, Blade::Permissions)) target="_blank" rel="noopener noreferrer" { "API permissions in Entra" }
+                    (post(view, caller, "check", "Check again", "go-check"))
+                },
+                "credential_expiring" | "sign_in_refused" | "credential_deleted" | "credential_refused" | "longer_credential" | "renewal_failed" =>
+                    a.button href=(format!("{INTEGRATIONS}/{}/credential", view.tenant_id)) { "Renew" },
                 _ => {},
             }
         }

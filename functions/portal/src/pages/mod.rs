@@ -2,11 +2,14 @@
 
 mod actions;
 mod add;
+mod alerts;
 mod assets;
 mod changes;
 mod clients;
+mod credential;
 mod dataset;
 mod delete;
+mod entra;
 pub mod error;
 mod form;
 mod integration;
@@ -16,6 +19,7 @@ mod list;
 mod live;
 mod overview;
 mod record;
+mod setup;
 mod sign_in;
 mod statics;
 mod table_ask;
@@ -34,6 +38,8 @@ use std::sync::Arc;
 
 /// Where integrations are managed.
 pub(crate) const INTEGRATIONS: &str = "/account/integration/microsoft365";
+/// Where alerts are chosen.
+pub(crate) const ALERTS: &str = "/account/alerts";
 /// Where assets are looked at.
 pub(crate) const ASSETS: &str = "/assets/microsoft365";
 
@@ -157,10 +163,52 @@ const PAGES: &[Page] = &[
     ),
     (
         "/account/integration/microsoft365/{tenant_id}/credential",
+        BOTH,
+        For::Managers,
+        || get(credential::page).post(credential::submit),
+    ),
+    (
+        "/account/integration/microsoft365/{tenant_id}/credential/automatic",
         POST,
         For::Managers,
-        || post(actions::credential),
+        || post(credential::automatic),
     ),
+    (
+        "/account/integration/microsoft365/{tenant_id}/credential/certificate",
+        POST,
+        For::Managers,
+        || post(credential::offer),
+    ),
+    (
+        "/account/integration/microsoft365/{tenant_id}/credential/certificate.cer",
+        GET,
+        For::Managers,
+        || get(credential::download),
+    ),
+    (
+        "/account/integration/microsoft365/{tenant_id}/credential/switch",
+        POST,
+        For::Managers,
+        || post(credential::switch),
+    ),
+    (
+        "/account/integration/microsoft365/setup",
+        GET,
+        For::Managers,
+        || get(setup::page),
+    ),
+    (ALERTS, BOTH, For::Managers, || {
+        get(alerts::page).post(alerts::submit)
+    }),
+    ("/account/alerts/add", POST, For::Managers, || {
+        post(alerts::add_channel)
+    }),
+    ("/account/alerts/remove", POST, For::Managers, || {
+        post(alerts::remove_channel)
+    }),
+    ("/account/alerts/test", POST, For::Managers, || {
+        post(alerts::test)
+    }),
     (
         "/account/integration/microsoft365/{tenant_id}/delete",
         BOTH,

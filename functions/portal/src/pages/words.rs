@@ -68,7 +68,10 @@ fn precise(at: Timestamp) -> String {
 }
 
 /// How long is left to a credential, coloured when it is little.
-pub fn expires(at: Timestamp, now: Timestamp) -> Markup {
+pub fn expires(at: Option<Timestamp>, now: Timestamp) -> Markup {
+    let Some(at) = at else {
+        return html! { span.muted { "never" } };
+    };
     let left = expiry::days_left(at, now);
     let class = match left {
         ..=7 => "bad",

@@ -228,6 +228,7 @@ impl Portal {
             client_secret: SecretString::from("not kept"),
             cloud: None,
             cadence_minutes: 60,
+            secret_expires_at: None,
         };
         let mut integration = Integration::new(&form, Cloud::Global, "abc".to_owned(), now);
         integration.saw_roles(Permission::required().collect(), now);

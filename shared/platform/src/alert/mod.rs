@@ -1,23 +1,42 @@
-//! The alert channel: SNS on AWS, the log locally.
+//! The alert channels: an SNS topic on AWS and the log locally, and beside it the webhooks that the
+//! account has chosen.
+
+mod webhook;
+
+pub use webhook::{Endpoint, Endpoints, check_url};
 
 use crate::no_answer;
-use aws_sdk_sns::error::ProvideErrorMetadata;
+use aws_sdk_sns::{error::ProvideErrorMetadata, types::MessageAttributeValue};
+use jiff::Timestamp;
 use muster_domain::TenantId;
+use serde::Serialize;
 
 /// An alert to a person.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Alert {
-    /// The tenant it is about.
-    pub tenant_id: TenantId,
+    /// A stable name of this very message: one that comes twice can be passed over.
+    pub id: String,
+    /// The tenant it is about; `None` where it is about the account.
+    pub tenant_id: Option<TenantId>,
+    /// What the MSP calls the client.
+    pub client: Option<String>,
+    /// What it is about: `credential`, `sign_in`, `permissions` …
+    pub kind: String,
+    /// `raised`, `resolved`, or `test`.
+    pub state: &'static str,
     /// A few words.
     pub subject: String,
     /// Which client, what, by when, and what to do.
     pub text: String,
+    /// By when to act, where there is such a time.
+    pub by: Option<Timestamp>,
     /// The page that mends it.
     pub link: String,
+    /// When it was sent.
+    pub at: Timestamp,
 }
 
-/// Where alerts go.
+/// Where alerts of the installation itself go.
 #[derive(Debug, Clone)]
 pub enum Alerts {
     /// The log.
@@ -34,7 +53,7 @@ pub enum Alerts {
 /// Why an alert was not sent.
 #[derive(Debug, thiserror::Error)]
 #[error("the alert was not sent: {0}")]
-pub struct AlertError(String);
+pub struct AlertError(pub(crate) String);
 
 impl Alerts {
     /// Sends an alert.
@@ -44,7 +63,13 @@ impl Alerts {
     pub async fn send(&self, alert: &Alert) -> Result<(), AlertError> {
         match self {
             Self::Log => {
-                tracing::warn!(tenant.id = %alert.tenant_id, link = alert.link, "{}", alert.text);
+                tracing::warn!(
+                    tenant.id = alert.tenant_id.map(tracing::field::display),
+                    alert.id = alert.id,
+                    link = alert.link,
+                    "{}",
+                    alert.text
+                );
                 Ok(())
             }
             Self::Sns { client, topic } => {
@@ -56,13 +81,24 @@ impl Alerts {
                     .take(100)
                     .collect();
                 let text = format!("{}\n\n{}", alert.text, alert.link);
-                let sent = client
+                let mut publish = client
                     .publish()
                     .topic_arn(topic)
                     .subject(subject)
-                    .message(text)
-                    .send()
-                    .await;
+                    .message(text);
+                for (name, value) in [
+                    ("alert_id", alert.id.as_str()),
+                    ("kind", alert.kind.as_str()),
+                    ("state", alert.state),
+                ] {
+                    let value = MessageAttributeValue::builder()
+                        .data_type("String")
+                        .string_value(value)
+                        .build()
+                        .map_err(|e| AlertError(e.to_string()))?;
+                    publish = publish.message_attributes(name, value);
+                }
+                let sent = publish.send().await;
                 sent.map(|_| ())
                     .map_err(|e| AlertError(e.code().map_or_else(|| no_answer(&e), str::to_owned)))
             }

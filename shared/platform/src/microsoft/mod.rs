@@ -3,12 +3,17 @@
 
 mod graph;
 mod paces;
+mod proof;
+mod registration;
 mod sign_in;
 
 pub use graph::Answer;
 pub use paces::Paces;
+pub use proof::{AUDIENCE, KIND, WebIdentity, federated, hint, kind_of, mark};
+pub use registration::{NewPassword, PasswordRefusal, Registration};
 pub use sign_in::{Discovery, SignInFailure, Token};
 
+use crate::tenant_sessions::TenantSessions;
 use muster_domain::cloud::{Cloud, Hosts};
 use std::time::Duration;
 use url::Url;
@@ -20,6 +25,7 @@ pub struct Microsoft {
     login: Option<Url>,
     graph: Option<Url>,
     paces: Paces,
+    tenants: Option<TenantSessions>,
 }
 
 impl Microsoft {
@@ -41,10 +47,12 @@ impl Microsoft {
             login,
             graph,
             paces,
+            tenants: None,
         })
     }
 
     /// The same, held to the published quotas whatever replaces Microsoft's hosts.
+    #[must_use]
     pub fn within_quotas(mut self) -> Self {
         self.paces = Paces::new(true);
         self
@@ -53,6 +61,15 @@ impl Microsoft {
     /// How fast it may be asked.
     pub fn paces(&self) -> &Paces {
         &self.paces
+    }
+
+    /// The same, able to prove itself by AWS's outbound web identity, in each tenant's session.
+    #[must_use]
+    pub fn with_web_identity(self, tenants: TenantSessions) -> Self {
+        Self {
+            tenants: Some(tenants),
+            ..self
+        }
     }
 
     /// The hosts a cloud is reached at.

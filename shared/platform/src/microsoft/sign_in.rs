@@ -90,7 +90,7 @@ impl Microsoft {
         }
     }
 
-    /// Mints a token with a client secret, and reads from it what was granted.
+    /// Mints a token with the credential that the vault keeps, and reads from it what was granted.
     ///
     /// # Errors
     /// When the service refuses or does not answer, or the token is for another directory or app.
@@ -106,12 +106,17 @@ impl Microsoft {
             .login(&format!("/{tenant}/oauth2/v2.0/token"));
         let client_id = client.to_string();
         let scope = cloud.scope();
-        let form = [
+        let proof = self.proof(tenant, client, url.as_str(), secret).await?;
+        let mut form = vec![
             ("grant_type", "client_credentials"),
             ("client_id", client_id.as_str()),
-            ("client_secret", secret.expose_secret()),
             ("scope", scope.as_str()),
         ];
+        form.extend(
+            proof
+                .iter()
+                .map(|(name, value)| (*name, value.expose_secret())),
+        );
         let (status, body) = self.ask(self.http.post(url).form(&form)).await?;
         if status != 200 {
             return Err(SignInFailure::Refused(SignInError::read(&body)));

@@ -45,6 +45,17 @@ impl Queue {
         }
     }
 
+    /// How many messages were given up; `None` where nobody knows.
+    ///
+    /// # Errors
+    /// When the queue does not answer.
+    pub async fn dead_letters(&self) -> Result<Option<u64>, QueueError> {
+        match self {
+            Self::Local(queue) => Ok(Some(queue.dead_letters())),
+            Self::Sqs(queue) => queue.dead_letters().await,
+        }
+    }
+
     /// Lets a message that failed come again in `delay`, instead of after the whole visibility
     /// timeout. `receipt` is the handle it was received with.
     ///

@@ -5,6 +5,7 @@ use crate::no_answer;
 use aws_sdk_sqs::{
     Client,
     error::{ProvideErrorMetadata, SdkError},
+    types::QueueAttributeName,
 };
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use std::time::Duration;
@@ -14,12 +15,46 @@ use std::time::Duration;
 pub struct SqsQueue {
     client: Client,
     url: String,
+    dead_letters: Option<String>,
 }
 
 impl SqsQueue {
     /// The queue at this URL.
     pub fn new(client: Client, url: String) -> Self {
-        Self { client, url }
+        Self {
+            client,
+            url,
+            dead_letters: None,
+        }
+    }
+
+    /// The same, which counts what the queue at this URL holds as given up.
+    #[must_use]
+    pub fn with_dead_letters(self, url: Option<String>) -> Self {
+        Self {
+            dead_letters: url,
+            ..self
+        }
+    }
+
+    /// How many messages were given up.
+    ///
+    /// # Errors
+    /// When SQS refuses or does not answer.
+    pub async fn dead_letters(&self) -> Result<Option<u64>, QueueError> {
+        let Some(url) = &self.dead_letters else {
+            return Ok(None);
+        };
+        let name = QueueAttributeName::ApproximateNumberOfMessages;
+        let asked = self
+            .client
+            .get_queue_attributes()
+            .queue_url(url)
+            .attribute_names(name.clone())
+            .send()
+            .await;
+        let attributes = asked.map_err(|e| refused(&e))?.attributes;
+        Ok(attributes.and_then(|all| all.get(&name)?.parse().ok()))
     }
 
     /// Sends a message. Its deduplication id is random: a repeated message does no harm, while

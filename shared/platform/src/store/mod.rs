@@ -8,6 +8,7 @@
 
 mod changes;
 mod consents;
+mod control;
 mod erase;
 mod indexes;
 mod integrations;
@@ -20,6 +21,7 @@ mod transfer;
 
 pub use changes::{ChangePage, ChangeQuery};
 pub use consents::ConsentState;
+pub use control::Control;
 pub use erase::Receipt;
 pub use leases::Lease;
 pub use records::{Batch, RecordPage, Units, Unseen};

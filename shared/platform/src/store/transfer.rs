@@ -103,6 +103,12 @@ fn parts(tenant: TenantId) -> Vec<Part> {
         key: text(tenant.to_string()),
         prefix: "dataset#",
     });
+    // What was told already is not told again by the other.
+    parts.push(Part {
+        table: Table::Integrations,
+        key: text(tenant.to_string()),
+        prefix: "alerts",
+    });
     parts
 }
 

@@ -127,6 +127,22 @@ impl Vault {
         }
     }
 
+    /// The same, as the version that a rotation of Secrets Manager has named.
+    ///
+    /// # Errors
+    /// When the vault cannot be written.
+    pub async fn stage_as(
+        &self,
+        tenant: TenantId,
+        secret: &SecretString,
+        version: Option<&str>,
+    ) -> Result<(), VaultError> {
+        match self {
+            Self::File(vault) => vault.stage(tenant, secret),
+            Self::SecretsManager(vault) => vault.stage_as(tenant, secret, version).await,
+        }
+    }
+
     /// Makes the pending secret the current one, and the current one the previous; `false` when
     /// none is pending, so that calling twice does no harm.
     ///

@@ -121,12 +121,26 @@ impl SecretsManagerVault {
     /// # Errors
     /// When Secrets Manager refuses or does not answer.
     pub async fn stage(&self, tenant: TenantId, secret: &SecretString) -> Result<(), VaultError> {
+        self.stage_as(tenant, secret, None).await
+    }
+
+    /// The same, as the version of this name.
+    ///
+    /// # Errors
+    /// When Secrets Manager refuses or does not answer.
+    pub async fn stage_as(
+        &self,
+        tenant: TenantId,
+        secret: &SecretString,
+        version: Option<&str>,
+    ) -> Result<(), VaultError> {
         let put = self
             .at(tenant)
             .await
             .put_secret_value()
             .secret_id(self.name(tenant))
             .secret_string(secret.expose_secret())
+            .set_client_request_token(version.map(str::to_owned))
             .version_stages(label(Stage::Pending));
         put.send().await.map_err(|error| unavailable(&error))?;
         Ok(())

@@ -2,10 +2,10 @@
 
 use anyhow::{Context, Result};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use microsoft_simulator::{Options, Simulator, TenantOptions};
+use microsoft_simulator::{Options, Simulator, TenantHandle, TenantOptions};
 use muster_domain::{TenantId, datasets};
 use muster_it::{Answer, Browser, Caller, Served, World, form, muster, serve_arguments, tenant};
-use muster_platform::vault::Vault;
+use muster_platform::vault::{FileVault, Stage, Vault};
 use reqwest::Method;
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -20,6 +20,7 @@ use tempfile::TempDir;
 const PIECE: usize = 12;
 const FIRST: &str = "cAn8Q~first-canary.0123456789-abcdefghij";
 const SECOND: &str = "cAn8Q~second.canary-9876543210_klmnopqrs";
+const HOOK: &str = "hOok8Q~webhook-canary.2468013579_wxyzabcd";
 const WRONG: &str = "cAn8Q~wrong_canary.1357924680-tuvwxyzabc";
 
 /// Everything that came out of Muster, with where it came from.
@@ -160,6 +161,70 @@ async fn misuse(recorder: &mut Recorder<'_>, tenant: &TenantOptions) -> Result<(
     Ok(())
 }
 
+/// Adds a webhook that nobody answers, and sends to it; its key, which the one who adds it is told.
+async fn webhook(recorder: &mut Recorder<'_>) -> Result<String> {
+    let body = json!({
+        "kind": "webhook", "name": "Nobody", "url": format!("http://127.0.0.1:9/{HOOK}"),
+    });
+    let path = "/api/v1/alerts/channels";
+    let added = recorder.caller.json(Method::POST, path, &body).await?;
+    assert_eq!(added.status.as_u16(), 201, "{}", added.text);
+    let key = added.json["signing_key"]
+        .as_str()
+        .context("a key")?
+        .to_owned();
+    let bad =
+        json!({"kind": "webhook", "name": "Bad", "url": format!("http://psa.example/{HOOK}")});
+    let refused = recorder.call(Method::POST, path, Some(bad)).await?;
+    assert_eq!(refused.status.as_u16(), 422, "{}", refused.text);
+    recorder
+        .call(Method::POST, "/api/v1/alerts/test", None)
+        .await?;
+    recorder.call(Method::GET, "/api/v1/alerts", None).await?;
+    Ok(key)
+}
+
+/// Moves over to a certificate; its private key, as the vault keeps it.
+async fn certificate(
+    recorder: &mut Recorder<'_>,
+    tenant: &TenantHandle,
+    path: &str,
+    folder: &Path,
+) -> Result<String> {
+    let make = format!("{path}/credential/certificate");
+    let made = recorder.call(Method::POST, &make, None).await?;
+    assert_eq!(made.status.as_u16(), 200, "{}", made.text);
+    let pem = made.json["credential"]["offered_certificate"]["pem"].as_str();
+    let der = super::renewal::der(pem.context("a certificate")?)?;
+    tenant.upload_certificate(&der, Duration::from_secs(365 * 24 * 60 * 60));
+    let switch = json!({"kind": "certificate"});
+    let moved = recorder
+        .call(Method::PUT, &format!("{path}/credential"), Some(switch))
+        .await?;
+    assert_eq!(moved.status.as_u16(), 200, "{}", moved.text);
+    let vault = FileVault::open(vault_file(folder)?, key_file(folder)?, None)?;
+    let kept = vault.get(TenantId::from(tenant.id()), Stage::Current)?;
+    let kept = kept.context("a certificate in the vault")?;
+    let kept: Value = serde_json::from_str(secrecy::ExposeSecret::expose_secret(&kept))?;
+    let key = kept["key"].as_str().context("a private key")?;
+    // The first part holds the modulus, which is public.
+    Ok(key[key.len() / 2..].to_owned())
+}
+
+fn vault_file(folder: &Path) -> Result<PathBuf> {
+    let found = files_below(folder)?
+        .into_iter()
+        .find(|file| file.ends_with("data/vault"));
+    found.context("the vault")
+}
+
+fn key_file(folder: &Path) -> Result<PathBuf> {
+    let found = files_below(folder)?
+        .into_iter()
+        .find(|file| file.ends_with("vault.key"));
+    found.context("the vault's key")
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_secret_and_its_tokens_are_nowhere_outside_the_vault() -> Result<()> {
     let fabrikam = canary();
@@ -210,6 +275,14 @@ async fn a_secret_and_its_tokens_are_nowhere_outside_the_vault() -> Result<()> {
     assert_eq!(replaced.status.as_u16(), 200, "{}", replaced.text);
     served.finished(fabrikam.id, &synced).await?;
     recorder.seen.files(&data, "after the replacement")?;
+    let signing_key = webhook(&mut recorder).await?;
+    let private_key = certificate(&mut recorder, &handle, &path, folder.path()).await?;
+    served.finished(fabrikam.id, &synced).await?;
+    served.sync(fabrikam.id).await?;
+    let back = json!({"client_secret": SECOND});
+    let replaced = recorder.call(Method::PUT, &credential, Some(back)).await?;
+    assert_eq!(replaced.status.as_u16(), 200, "{}", replaced.text);
+    recorder.seen.files(&data, "after a certificate")?;
     // A token that Graph refuses, and a credential that has lapsed.
     handle.expire_tokens();
     served.sync(fabrikam.id).await?;
@@ -249,7 +322,7 @@ async fn a_secret_and_its_tokens_are_nowhere_outside_the_vault() -> Result<()> {
     }
     seen.heard("the log", log.into_bytes());
 
-    for secret in [FIRST, SECOND, WRONG] {
+    for secret in [FIRST, SECOND, WRONG, HOOK, &signing_key, &private_key] {
         assert_eq!(seen.place_of(secret), None, "a secret got out");
     }
     assert_eq!(seen.place_of_a_token(), None, "a token got out");

@@ -7,7 +7,8 @@ use super::page::{Sizes, project};
 use super::{Call, Reply};
 use crate::json::date_time;
 use crate::seeded::id_of;
-use crate::tenant::{Facts, State};
+use crate::tenant::{Certificate, Facts, Secret, State};
+use uuid::Uuid;
 
 const DAY: i64 = 86_400;
 /// Microsoft Graph's own application id.
@@ -63,23 +64,122 @@ pub fn one(call: &Call<'_>) -> Result<Reply, GraphError> {
     Ok(Reply::Json(app.to_string()))
 }
 
+/// `/applications/{id}/addPassword`: a new secret, whose text is told here only.
+///
+/// The refusals are those of an app management policy:
+/// <https://learn.microsoft.com/graph/api/resources/applicationauthenticationmethodpolicy>
+pub fn add_password(call: &Call<'_>) -> Result<Reply, GraphError> {
+    let body = own_registration(call)?;
+    let asked = &body["passwordCredential"];
+    let now = call.world.clock.now();
+    let end = asked["endDateTime"]
+        .as_str()
+        .and_then(|text| text.parse::<jiff::Timestamp>().ok())
+        .map_or(now + 730 * DAY, jiff::Timestamp::as_second);
+    let mut state = call.tenant.write();
+    if state.secret_policy.forbidden {
+        let message = "Credential type not allowed as per assigned policy \
+                       '538f1913-366a-440a-95a0-e195cb55b282'.";
+        return Err(GraphError::new(
+            400,
+            "CredentialTypeNotAllowedAsPerAppPolicy",
+            message,
+        ));
+    }
+    if state
+        .secret_policy
+        .longest
+        .is_some_and(|longest| end - now > longest)
+    {
+        let message = "Credential lifetime exceeds the max value allowed as per assigned policy \
+                       '538f1913-366a-440a-95a0-e195cb55b282'.";
+        return Err(GraphError::new(
+            400,
+            "CredentialInvalidLifetimeAsPerAppPolicy",
+            message,
+        ));
+    }
+    let secret = Secret {
+        key_id: Uuid::new_v4(),
+        value: crate::seeded::secret(Uuid::new_v4().as_u64_pair().0),
+        name: asked["displayName"].as_str().map(str::to_owned),
+        start: now,
+        end,
+        known_from: now + state.credential_lag,
+    };
+    let mut told = password(&secret);
+    told["secretText"] = json!(secret.value);
+    told["@odata.context"] = json!(call.context());
+    state.secrets.push(secret);
+    Ok(Reply::Json(told.to_string()))
+}
+
+/// `/applications/{id}/removePassword`.
+pub fn remove_password(call: &Call<'_>) -> Result<Reply, GraphError> {
+    let body = own_registration(call)?;
+    let mut state = call.tenant.write();
+    let before = state.secrets.len();
+    state
+        .secrets
+        .retain(|secret| body["keyId"].as_str() != Some(&secret.key_id.to_string()));
+    if state.secrets.len() == before {
+        let message = "No password credential found with keyId.";
+        return Err(GraphError::new(400, "Request_BadRequest", message));
+    }
+    Ok(Reply::Nothing)
+}
+
+/// The body of an action on the app's own registration, refused where the app does not own it.
+fn own_registration(call: &Call<'_>) -> Result<Value, GraphError> {
+    let id = call.argument();
+    let facts = &call.tenant.facts;
+    let state = call.tenant.read();
+    let known = all(&state, facts)
+        .into_iter()
+        .find(|app| app["id"].as_str() == Some(id));
+    let app = known.ok_or_else(|| GraphError::no_object(id))?;
+    let own = app["appId"].as_str() == Some(&facts.options.client_id.to_string());
+    if !(own && state.owns_itself) {
+        return Err(call.resource.service.denied(&[]));
+    }
+    Ok(serde_json::from_slice(&call.body).unwrap_or_default())
+}
+
+fn password(secret: &Secret) -> Value {
+    json!({
+        "customKeyIdentifier": null,
+        "displayName": secret.name,
+        "endDateTime": date_time(secret.end),
+        "hint": secret.value.chars().take(3).collect::<String>(),
+        "keyId": secret.key_id,
+        "secretText": null,
+        "startDateTime": date_time(secret.start),
+    })
+}
+
+/// As the certificates & secrets page lists it: the thumbprint is the SHA-1 of the DER, in hex.
+fn certificate(certificate: &Certificate) -> Value {
+    json!({
+        "customKeyIdentifier": thumbprint(&certificate.der),
+        "displayName": "CN=muster",
+        "endDateTime": date_time(certificate.end),
+        "key": null,
+        "keyId": certificate.key_id,
+        "startDateTime": date_time(certificate.start),
+        "type": "AsymmetricX509Cert",
+        "usage": "Verify",
+    })
+}
+
+fn thumbprint(der: &[u8]) -> String {
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA1_FOR_LEGACY_USE_ONLY, der);
+    digest.as_ref().iter().map(|b| format!("{b:02X}")).collect()
+}
+
 /// Every application of the tenant.
 pub fn all(state: &State, facts: &Facts) -> Vec<Value> {
-    let secrets: Vec<Value> = state
-        .secrets
-        .iter()
-        .map(|secret| {
-            json!({
-                "customKeyIdentifier": null,
-                "displayName": secret.name,
-                "endDateTime": date_time(secret.end),
-                "hint": secret.value.chars().take(3).collect::<String>(),
-                "keyId": secret.key_id,
-                "secretText": null,
-                "startDateTime": date_time(secret.start),
-            })
-        })
-        .collect();
+    let secrets: Vec<Value> = state.secrets.iter().map(password).collect();
+    let certificates: Vec<Value> = state.certificates.iter().map(certificate).collect();
     let access: Vec<Value> = facts
         .options
         .permissions
@@ -94,6 +194,7 @@ pub fn all(state: &State, facts: &Facts) -> Vec<Value> {
             "appId": options.client_id,
             "displayName": "Inventory",
             "passwordCredentials": secrets,
+            "keyCredentials": certificates,
             "requiredResourceAccess": [{ "resourceAppId": GRAPH, "resourceAccess": access }],
             "web": {
                 "homePageUrl": null,

@@ -205,9 +205,10 @@ impl Call<'_> {
     /// Checks the method, the permission, the licence and the options, in this order, and answers.
     fn answer(&self, method: &Method) -> Result<Reply, GraphError> {
         let resource = self.resource;
-        let answer = match (method, resource.patch) {
-            (&Method::GET, _) => resource.get,
-            (&Method::PATCH, Some(patch)) => patch,
+        let answer = match (method, resource.patch, resource.post) {
+            (&Method::POST, _, Some(post)) => post,
+            (&Method::GET, _, None) => resource.get,
+            (&Method::PATCH, Some(patch), _) => patch,
             _ => {
                 let message = "Specified HTTP method is not allowed for the request target.";
                 return Err(GraphError::new(405, "Request_BadRequest", message));

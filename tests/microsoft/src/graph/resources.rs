@@ -46,6 +46,8 @@ pub struct Resource {
     pub get: Answer,
     /// Answers PATCH.
     pub patch: Option<Answer>,
+    /// Answers POST; where it does, nothing else is taken.
+    pub post: Option<Answer>,
 }
 
 impl Resource {
@@ -89,6 +91,17 @@ const fn directory(path: &'static str, kind: &'static str, get: Answer) -> Resou
         cost: 1,
         get,
         patch: None,
+        post: None,
+    }
+}
+
+/// An action on an application: <https://learn.microsoft.com/graph/api/application-addpassword>
+const fn action(path: &'static str, post: Answer) -> Resource {
+    Resource {
+        options: "",
+        needs: &["Application.ReadWrite.OwnedBy"],
+        post: Some(post),
+        ..directory(path, "passwordCredential", post)
     }
 }
 
@@ -111,7 +124,7 @@ const fn security(path: &'static str, kind: &'static str, get: Answer) -> Resour
     }
 }
 
-static RESOURCES: [Resource; 19] = [
+static RESOURCES: [Resource; 21] = [
     Resource {
         properties: names::ORGANIZATION,
         needs: &[
@@ -186,6 +199,11 @@ static RESOURCES: [Resource; 19] = [
         properties: names::APPLICATION,
         ..directory("applications/{}", "application", applications::one)
     },
+    action("applications/{}/addPassword", applications::add_password),
+    action(
+        "applications/{}/removePassword",
+        applications::remove_password,
+    ),
     Resource {
         properties: names::DEVICE,
         options: "$select $top $skiptoken $count",

@@ -2,6 +2,7 @@
 
 mod aadsts;
 mod admin_consent;
+mod assertion;
 mod discovery;
 mod token;
 

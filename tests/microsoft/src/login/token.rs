@@ -17,6 +17,7 @@ use url::form_urlencoded;
 use uuid::Uuid;
 
 use super::aadsts::Aadsts;
+use super::assertion;
 use super::hosts;
 use crate::observed::AnsweredFor;
 use crate::options::PERMISSIONS;
@@ -85,7 +86,8 @@ fn mint(
     check_scope(tenant, &form["scope"], now)?;
     let client_id = &form["client_id"];
     if world.bodies.is_none() {
-        check_client(tenant, client_id, form, now)?;
+        let endpoint = format!("{}{}/oauth2/v2.0/token", world.login_url, tenant.facts.id);
+        check_client(tenant, client_id, form, &endpoint, now)?;
     }
     let roles = if world.bodies.is_some() {
         PERMISSIONS.map(str::to_owned).to_vec()
@@ -134,6 +136,7 @@ fn check_client(
     tenant: &Tenant,
     client_id: &str,
     form: &HashMap<String, String>,
+    endpoint: &str,
     now: i64,
 ) -> Result<(), Aadsts> {
     let refuse =
@@ -150,17 +153,20 @@ fn check_client(
         return refuse(400, "unauthorized_client", 700_016, message);
     }
     let state = tenant.read();
-    if form.contains_key("client_assertion") {
-        let message = "The certificate with identifier used to sign the client assertion is not \
-                       registered on application. [Reason - The key was not found.]";
-        return refuse(401, "invalid_client", 700_027, message.to_owned());
+    if let Some(assertion) = form.get("client_assertion") {
+        return assertion::check(&state, client_id, assertion, endpoint, now);
     }
     let Some(secret) = form.get("client_secret").filter(|s| !s.is_empty()) else {
         let message = "'client_assertion', 'client_secret' or 'request' is required for the \
                        'client_credentials' grant type.";
         return refuse(401, "invalid_client", 7_000_216, message.to_owned());
     };
-    let Some(known) = state.secrets.iter().rev().find(|s| s.value == *secret) else {
+    let Some(known) = state
+        .secrets
+        .iter()
+        .rev()
+        .find(|s| s.value == *secret && s.known_from <= now)
+    else {
         let message = format!(
             "Invalid client secret provided. Ensure the secret being sent in the request is the client \
              secret value, not the client secret ID, for a secret added to app '{client_id}'."
