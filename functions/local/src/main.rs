@@ -5,6 +5,10 @@ use muster::command::Command;
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
 
+// Here a panic must fail one message and no more; the release profile is the Lambda bootstraps'.
+#[cfg(panic = "abort")]
+compile_error!("build muster with `--profile measured`, or without `--release`");
+
 #[tokio::main]
 async fn main() -> ExitCode {
     let command = Command::parse();

@@ -4,6 +4,7 @@
 
 pub mod api;
 mod auth;
+pub mod export;
 mod integrations;
 mod openapi;
 mod pages;
@@ -32,6 +33,7 @@ pub struct Context {
     pub access: Access,
     sessions: Sessions,
     attempts: Attempts,
+    exports: Option<export::ExportUrl>,
     content_security_policy: String,
 }
 
@@ -59,8 +61,16 @@ impl Context {
             access,
             sessions,
             attempts,
+            exports: None,
             content_security_policy,
         }
+    }
+
+    /// The same, with exports streamed from elsewhere.
+    #[must_use]
+    pub fn with_exports(mut self, exports: export::ExportUrl) -> Self {
+        self.exports = Some(exports);
+        self
     }
 }
 

@@ -86,7 +86,7 @@ pub async fn handle(
             .services
             .metrics
             .sync_failed(failed.tenant, muster_platform::now());
-        come_again(context, &message).await;
+        come_again(context, &message, failed.tenant).await;
         let mut failure = BatchItemFailure::default();
         failure.item_identifier = message.message_id.unwrap_or_default();
         response.batch_item_failures.push(failure);
@@ -123,12 +123,15 @@ async fn handle_message(
 }
 
 /// Without this it would come after the queue's whole visibility timeout, which is as long as the
-/// longest sync.
-async fn come_again(context: &Context, message: &SqsMessage) {
+/// longest sync. What names no tenant will not be better later: it goes to the dead letters at once.
+async fn come_again(context: &Context, message: &SqsMessage, tenant: Option<TenantId>) {
     let Some(receipt) = &message.receipt_handle else {
         return;
     };
-    let delay = Duration::from_secs(15) * 2u32.pow(tries(message).clamp(1, 6));
+    let delay = match tenant {
+        Some(_) => Duration::from_secs(15) * 2u32.pow(tries(message).clamp(1, 6)),
+        None => Duration::ZERO,
+    };
     if let Err(error) = context.services.queue.retry_in(receipt, delay).await {
         tracing::warn!(message_id = message.message_id, %error, "the message comes again only after its visibility timeout");
     }

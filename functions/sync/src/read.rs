@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use muster_domain::{
     Dataset, DatasetState, Enumeration, Verdict,
     fault::Fault,
-    page::Page,
+    page::{Entry, Page},
     plan::From,
     state::{Checkpoint, Completeness, Phase},
 };
@@ -262,7 +262,11 @@ impl<'a> Reading<'a> {
             return Err(Stop::Concealed);
         }
         self.unkeyed += page.unkeyed;
-        self.read += page.entries.len() as u64;
+        // What is told to be gone is no object: an answer of removals alone is an empty one.
+        let objects = page.entries.iter();
+        self.read += objects
+            .filter(|entry| matches!(entry, Entry::Is(_)))
+            .count() as u64;
         let entries = diff::last_of_each(page.entries);
         let wanted = self.held.wanted(&entries, self.history);
         let (texts, units) = self

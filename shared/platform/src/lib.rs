@@ -7,6 +7,7 @@ pub mod alert;
 pub mod connect;
 pub mod consent;
 pub mod disconnect;
+pub mod lambda_environment;
 pub mod metrics;
 pub mod microsoft;
 pub mod oidc;

@@ -3,6 +3,7 @@
 use crate::{
     Store,
     alert::Alerts,
+    lambda_environment,
     metrics::Metrics,
     microsoft::Microsoft,
     portal_secret::{PORTAL_SECRET_ARN, PortalSecret},
@@ -11,7 +12,6 @@ use crate::{
     tenant_sessions::TenantSessions,
     vault::{SecretsManagerVault, Vault},
 };
-use aws_config::BehaviorVersion;
 use url::Url;
 
 /// The store, Microsoft, and the four ports.
@@ -53,8 +53,8 @@ impl Services {
     ///
     /// # Errors
     /// When a setting is missing or wrong.
-    pub async fn on_aws() -> Result<Self, SettingError> {
-        let config = aws_config::load_defaults(BehaviorVersion::latest()).await;
+    pub fn on_aws() -> Result<Self, SettingError> {
+        let config = lambda_environment::sdk_config()?;
         let wrong = |name, e: &dyn std::fmt::Display| SettingError::Wrong(name, e.to_string());
         let microsoft = Microsoft::new(url("LOGIN_URL")?, url("GRAPH_URL")?)
             .map_err(|e| wrong("SSL_CERT_FILE", &e))?;

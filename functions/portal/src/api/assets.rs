@@ -109,6 +109,17 @@ async fn list(
     };
     let query = records::query(dataset, &parameters)?;
     let view = about(&context, tenant, dataset).await?;
+    if let (true, Some(exports)) = (as_csv, &context.exports) {
+        let secret = &context.services.portal_secret;
+        let on = exports.redirect(
+            secret,
+            tenant,
+            dataset,
+            raw.as_deref(),
+            muster_platform::now(),
+        );
+        return Ok(on.await?);
+    }
     if as_csv {
         return csv(&context, tenant, query, &view, muster_platform::now()).await;
     }

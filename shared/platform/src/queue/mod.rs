@@ -11,9 +11,9 @@ use muster_domain::TenantId;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// The message: whose sync is due. Everything else is in the store.
+/// The message: whose sync is due. Everything else is in the store. A scheduled one also carries
+/// the id of its execution, which nobody reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct SyncMessage {
     /// The tenant.
     pub tenant_id: TenantId,

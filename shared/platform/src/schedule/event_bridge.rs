@@ -14,6 +14,12 @@ use aws_sdk_scheduler::{
 use jiff::Timestamp;
 use muster_domain::TenantId;
 
+/// EventBridge Scheduler puts the execution's id in its place. It gives SQS no deduplication id, so
+/// a FIFO queue takes the hash of the content for one: without this, a message within five minutes of
+/// another of the same tenant would be dropped, and a sync that waits for it never come.
+/// <https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule-context-attributes.html>
+const EXECUTION_ID: &str = "<aws.scheduler.execution-id>";
+
 /// Schedules in EventBridge Scheduler.
 #[derive(Debug, Clone)]
 pub struct EventBridgeSchedule {
@@ -146,12 +152,13 @@ impl EventBridgeSchedule {
         let group = SqsParameters::builder()
             .message_group_id(tenant_id.to_string())
             .build();
-        let input = serde_json::to_string(&SyncMessage { tenant_id }).map_err(built)?;
+        let mut input = serde_json::to_value(SyncMessage { tenant_id }).map_err(built)?;
+        input["execution"] = EXECUTION_ID.into();
         Target::builder()
             .arn(&self.queue_arn)
             .role_arn(&self.role_arn)
             .sqs_parameters(group)
-            .input(input)
+            .input(input.to_string())
             .build()
             .map_err(built)
     }

@@ -24,8 +24,9 @@ use tokio::{
     sync::mpsc,
 };
 
-const FUNCTIONS: [&str; 4] = [
+const FUNCTIONS: [&str; 5] = [
     "muster-portal",
+    "muster-portal-export",
     "muster-oauth-callback",
     "muster-sync",
     "muster-secret-expiry",
@@ -53,8 +54,9 @@ const PORTAL_SECRET: (&str, &str) = (
     "arn:aws:secretsmanager:eu-central-1:1:secret:portal",
 );
 /// What the portal alone is given: who signs people in.
-const OIDC: [(&str, &str); 7] = [
+const OIDC: [(&str, &str); 8] = [
     PORTAL_SECRET,
+    ("EXPORT_URL", "https://export.example/"),
     ("OIDC_ISSUER", "http://127.0.0.1:9/pool"),
     ("OIDC_CLIENT_ID", "muster"),
     ("OIDC_ROLE_CLAIM", "cognito:groups"),
@@ -66,7 +68,7 @@ const OIDC: [(&str, &str); 7] = [
 fn own(package: &str) -> &'static [(&'static str, &'static str)] {
     match package {
         "muster-portal" => &OIDC,
-        "muster-oauth-callback" => &[PORTAL_SECRET],
+        "muster-portal-export" | "muster-oauth-callback" => &[PORTAL_SECRET],
         _ => &[],
     }
 }

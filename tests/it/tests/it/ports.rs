@@ -30,7 +30,9 @@ async fn the_file_vault_keeps_the_vaults_contract() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let vault = FileVault::open(folder.path().join("vault"), folder.path().join("key"), None)?;
     let [tenant, other] = tenants();
-    contract::vault(&Vault::File(vault), tenant, other).await;
+    let vault = Vault::File(vault);
+    contract::vault(&vault, tenant, other).await;
+    contract::vault_staged_twice(&vault, tenant).await;
     Ok(())
 }
 

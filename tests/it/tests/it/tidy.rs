@@ -25,6 +25,8 @@ fn layer(package: &Package, root: &Path) -> u8 {
         // The simulator is a leaf: it knows nothing of Muster, so the demo may start it.
         "tests/microsoft" => 0,
         path if path.starts_with("functions/") => 2,
+        // The rehearsal on AWS plays the local stories' parts again.
+        "tests/aws" => 5,
         path if path.starts_with("tests/") => 4,
         other => panic!("{other} has no place in the order of arrows"),
     }

@@ -1,0 +1,14 @@
+//! Exports on AWS Lambda: streamed through a function URL.
+
+use muster_platform::{Services, lambda_environment};
+use muster_portal::{Access, Context, export};
+use std::sync::Arc;
+
+#[tokio::main]
+async fn main() -> Result<(), lambda_http::Error> {
+    lambda_environment::init_log();
+    let services = Services::on_aws()?;
+    services.portal_secret.is_named()?;
+    let context = Context::new(services, Access::closed());
+    lambda_http::run_with_streaming_response(export::router(Arc::new(context))).await
+}

@@ -1,0 +1,28 @@
+//! What the template makes, by what it must hold.
+
+use anyhow::Result;
+use muster_aws::{template, tools};
+use serde_json::json;
+
+#[test]
+fn tables_are_protected_restorable_and_kept_when_the_stack_goes() -> Result<()> {
+    let template = template::translated(&tools()?)?;
+    let tables = template::resources(&template, "AWS::DynamoDB::Table");
+    assert_eq!(tables.len(), 2);
+    for (name, table) in tables {
+        assert_eq!(table["BillingMode"], "PAY_PER_REQUEST", "{name}");
+        assert_eq!(
+            table["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"], true,
+            "{name}"
+        );
+        assert_eq!(
+            table["DeletionProtectionEnabled"],
+            json!({"Ref": "DeletionProtection"}),
+            "{name}"
+        );
+        assert_eq!(table["TimeToLiveSpecification"]["AttributeName"], "expires");
+        let kept = &template["Resources"][name]["DeletionPolicy"];
+        assert_eq!(kept, "RetainExceptOnCreate", "{name}");
+    }
+    Ok(())
+}
