@@ -11,7 +11,7 @@ BODIES ?=
 N ?=
 BENCH ?= tables
 
-.PHONY: help demo test fmt clippy unit deny template bootstraps rehearsal-tools sizes conformance bench docs tools
+.PHONY: help demo test fmt clippy unit deny conformance bench docs tools soak fuzz template bootstraps rehearsal-tools sizes
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | column -t -s "$$(printf '\t')"
@@ -98,6 +98,14 @@ conformance: ## BODIES=DIR: syncs a directory of recorded Graph bodies and compa
 bench: ## what syncs cost, beside a program in Python; writes docs/performance.md. BENCH="tables 500000" and others
 	cargo build --locked --profile measured --quiet --package muster --package muster-bench --bins
 	$(CARGO_TARGET_DIR)/measured/bench $(BENCH)
+
+soak: ## N=20000: so many seeded schedules of faults; `N="500 100"` begins at seed 500
+	@test -n "$(N)" || { echo "say how many: make soak N=20000"; exit 2; }
+	cargo run --locked --quiet --profile measured --package muster-soak --bin soak -- $(N)
+
+fuzz: ## N=1000000: so many inputs on every parser of what comes from outside
+	cargo run --locked --quiet --profile measured --package muster-soak --bin soak -- --fuzz $(or $(N),1000000)
+	PROPTEST_CASES=$(or $(N),1000000) cargo test --locked --quiet --package muster-portal --package muster-oauth-callback --lib anything
 
 docs: ## writes docs/datasets.md anew from the registry
 	UPDATE_DOCS=1 cargo test --locked --package muster-domain --test datasets

@@ -147,3 +147,26 @@ fn reason(error: &BadState) -> &'static str {
         BadState::Store(_) => "The consent could not be looked up.",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::http::Uri;
+
+    proptest::proptest! {
+        #[test]
+        fn anything_in_the_address_is_read_or_refused(value in "[!-~]{0,120}", bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..40)) {
+            let escaped: String = bytes.iter().map(|byte| format!("%{byte:02x}")).collect();
+            for query in [value.clone(), format!("state={value}"), format!("state={escaped}&error={value}&tenant={escaped}")] {
+                let Ok(uri) = format!("http://localhost/account/integration/oauth?{query}").parse::<Uri>() else {
+                    continue;
+                };
+                if let Ok(Query(answer)) = Query::<Answer>::try_from_uri(&uri) {
+                    // The description is Microsoft's to write, and anybody's.
+                    let _ = aadsts::code_in(&answer.error_description);
+                    proptest::prop_assert!(answer.state.len() <= query.len());
+                }
+            }
+        }
+    }
+}

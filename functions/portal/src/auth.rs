@@ -129,6 +129,15 @@ pub struct Caller {
 }
 
 impl Caller {
+    /// Who this is, for the record: the portal knows roles and sessions, no names.
+    pub fn words(&self) -> &'static str {
+        match (self.role, &self.session) {
+            (Role::Manager, Some(_)) => "a manager in a browser",
+            (Role::Manager, None) => "a manager by the API",
+            (Role::Viewer, _) => "a viewer",
+        }
+    }
+
     /// Who sent these headers; a token that is wrong is not made good by a cookie.
     ///
     /// # Errors

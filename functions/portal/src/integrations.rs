@@ -8,8 +8,9 @@ use crate::{
 use futures::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 use muster_domain::{
-    Integration, TenantId, aadsts, connect as fields, datasets, integration::Trouble,
-    state::HeldRemoval,
+    Integration, TenantId, aadsts, connect as fields, datasets,
+    integration::Trouble,
+    state::{AnsweredRemoval, HeldRemoval},
 };
 use muster_platform::{
     connect::{self, ConnectError},
@@ -35,6 +36,8 @@ pub struct Patch {
     pub datasets: BTreeMap<String, bool>,
     /// Answers to removals that wait.
     pub removals: BTreeMap<String, Answer>,
+    /// Who answers, for the record.
+    pub answered_by: &'static str,
 }
 
 /// A person's answer to a removal that waits.
@@ -207,7 +210,7 @@ pub async fn change(context: &Context, tenant: TenantId, patch: Patch) -> Result
         return Err(Problem::fields(errors));
     };
     if !patch.removals.is_empty() {
-        answer_removals(context, tenant, &patch.removals).await?;
+        answer_removals(context, tenant, &patch.removals, patch.answered_by).await?;
     }
     let after = context
         .services
@@ -251,6 +254,7 @@ async fn answer_removals(
     context: &Context,
     tenant: TenantId,
     answers: &BTreeMap<String, Answer>,
+    by: &str,
 ) -> Result<(), Problem> {
     let store = &context.services.store;
     let lease = store
@@ -274,6 +278,13 @@ async fn answer_removals(
                 continue;
             };
             state.removal_allowed = *answer == Answer::Allow;
+            state.answered_removal = state.held_removal.map(|held| AnsweredRemoval {
+                allowed: *answer == Answer::Allow,
+                records: held.records,
+                of: held.of,
+                at: muster_platform::now(),
+                by: by.to_owned(),
+            });
             if *answer == Answer::Keep {
                 state.held_removal = None;
             }

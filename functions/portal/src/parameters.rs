@@ -287,4 +287,19 @@ mod tests {
         let found = Parameters::read(Some("cursor=%21%21"), known).expect("it is known");
         assert!(found.cursor().is_err());
     }
+
+    proptest::proptest! {
+        #[test]
+        fn anything_after_the_question_mark_is_read_or_refused(query in "[ -~é]{0,200}", bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..64)) {
+            let known = &["q", "limit", "cursor"];
+            let encoded = BASE64_URL_SAFE_NO_PAD.encode(&bytes);
+            for query in [query.clone(), format!("cursor={query}"), format!("cursor={encoded}&limit={query}")] {
+                if let Ok(found) = Parameters::read(Some(&query), known) {
+                    let cursor = found.cursor().ok().flatten();
+                    proptest::prop_assert!(cursor.is_none_or(|inner| inner.len() <= 4096));
+                    proptest::prop_assert!(found.limit().is_ok_and(|limit| limit >= 1) || found.get("limit").is_some());
+                }
+            }
+        }
+    }
 }

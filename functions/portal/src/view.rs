@@ -7,7 +7,7 @@ use muster_domain::{
     datasets,
     expiry::ExpirySource,
     integration::{PermissionState, Problem, Status},
-    state::{Counters, HeldRemoval, Phase},
+    state::{AnsweredRemoval, Completeness, Counters, HeldRemoval, Phase},
     summary::Counts,
 };
 use serde::Serialize;
@@ -92,6 +92,10 @@ pub struct DatasetView {
     pub held_removal: Option<HeldRemoval>,
     /// Whether the answer was that the next sync may remove them.
     pub removal_allowed: bool,
+    /// The last answer to such a question: what, when, by whom.
+    pub answered_removal: Option<AnsweredRemoval>,
+    /// The last enumeration that was proven complete: when, how many objects, proven how.
+    pub completeness: Option<Completeness>,
     /// The dataset itself.
     #[serde(skip)]
     pub dataset: &'static Dataset,
@@ -261,6 +265,8 @@ impl DatasetView {
             enabled,
             held_removal: state.held_removal,
             removal_allowed: state.removal_allowed,
+            answered_removal: state.answered_removal,
+            completeness: state.complete,
             dataset,
         }
     }

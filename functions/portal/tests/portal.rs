@@ -323,10 +323,23 @@ async fn a_removal_that_waits_is_answered_between_syncs() {
     let allowed = manager.send("patch", &one, Some(answer)).await.json();
     assert_eq!(allowed["datasets"][0]["removal_allowed"], true);
     assert!(allowed["sync"]["requested_at"].is_string());
+    let answered = &allowed["datasets"][0]["answered_removal"];
+    assert_eq!(
+        (&answered["allowed"], &answered["records"], &answered["of"]),
+        (&json!(true), &json!(30), &json!(100))
+    );
+    assert_eq!(answered["by"], "a manager by the API");
+    assert!(answered["at"].is_string());
+    let whole = &allowed["datasets"][0]["completeness"];
+    assert_eq!(
+        (&whole["objects"], &whole["proof"]),
+        (&json!(3), &json!("last page"))
+    );
     let keep = json!({"removals": {"users": "keep"}});
     let kept = manager.send("patch", &one, Some(keep)).await.json();
     assert_eq!(kept["datasets"][0]["held_removal"], Value::Null);
     assert_eq!(kept["datasets"][0]["removal_allowed"], false);
+    assert_eq!(kept["datasets"][0]["answered_removal"]["allowed"], false);
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ use std::collections::HashMap;
 impl Reading<'_> {
     /// Removes what a complete enumeration did not show, or asks when that is too much to believe.
     pub(crate) async fn remove_unseen(&mut self) -> Result<(), Stop> {
-        self.state.held_removal = None;
+        let asked = self.state.held_removal.take();
         if !self.dataset.enumeration.proves_absence() {
             return Ok(());
         }
@@ -33,8 +33,12 @@ impl Reading<'_> {
         let (unseen, units) = store.unseen(self.run.tenant, self.dataset, index).await?;
         self.units += units;
         let (held, missing) = (unseen.of, unseen.keys.len() as u64);
-        if removal::decide(held, missing, self.read, self.state.removal_allowed) == Decision::Ask {
+        // The answer was about so many records, and a few more since; not about whatever comes.
+        let allowed = self.state.removal_allowed
+            && asked.is_some_and(|asked| missing <= asked.records + removal::FEW);
+        if removal::decide(held, missing, self.read, allowed) == Decision::Ask {
             self.counted = Counted::Anew;
+            self.state.removal_allowed = false;
             self.state.held_removal = Some(HeldRemoval {
                 records: missing,
                 of: held,

@@ -9,11 +9,14 @@ pub enum Decision {
     Ask,
 }
 
+/// So many missing records are believed, whatever part of the whole they are.
+pub const FEW: u64 = 20;
+
 /// Of `held` records, `missing` were not in an answer of `answered` objects. An empty answer never
 /// wipes, and a drop of more than a fifth and more than 20 records is not believed either, until a
 /// person has said so.
 pub fn decide(held: u64, missing: u64, answered: u64, allowed: bool) -> Decision {
-    let many = missing > 20 && missing.saturating_mul(5) > held;
+    let many = missing > FEW && missing.saturating_mul(5) > held;
     let wiped = missing > 0 && answered == 0;
     if (many || wiped) && !allowed {
         Decision::Ask

@@ -39,9 +39,12 @@ pub struct DatasetState {
     /// A removal that waits for a person's answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held_removal: Option<HeldRemoval>,
-    /// A person's answer: one removal, however large, may go ahead.
+    /// A person's answer: the removal that was asked about may go ahead.
     #[serde(default)]
     pub removal_allowed: bool,
+    /// The last question of that kind that a person answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answered_removal: Option<AnsweredRemoval>,
 }
 
 /// What a dataset is doing, or how its last run ended.
@@ -187,6 +190,21 @@ pub struct HeldRemoval {
     pub since: Timestamp,
 }
 
+/// What a person said about a removal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AnsweredRemoval {
+    /// Whether the records may go.
+    pub allowed: bool,
+    /// How many they were.
+    pub records: u64,
+    /// Of how many.
+    pub of: u64,
+    /// When it was answered.
+    pub at: Timestamp,
+    /// Who answered, as far as the portal knows people.
+    pub by: String,
+}
+
 /// How long a worker that was taken over may go on writing: a function's longest run, fifteen
 /// minutes, and as much again for clocks that differ.
 pub const STALE_WORKER_LIFE: SignedDuration = SignedDuration::from_mins(30);
@@ -208,6 +226,7 @@ impl DatasetState {
             index: None,
             held_removal: None,
             removal_allowed: false,
+            answered_removal: None,
         }
     }
 

@@ -1,5 +1,5 @@
 //! `soak [FROM] COUNT`: plays so many seeds and prints what they came to; `soak --seed N` replays one
-//! with its log.
+//! with its log; `soak --fuzz COUNT` tries so many inputs on every parser.
 
 use std::process::ExitCode;
 
@@ -7,6 +7,9 @@ fn main() -> ExitCode {
     muster_soak::log();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let numbers: Vec<u64> = arguments.iter().filter_map(|a| a.parse().ok()).collect();
+    if let (Some("--fuzz"), [count]) = (arguments.first().map(String::as_str), &numbers[..]) {
+        return fuzz(*count);
+    }
     let seeds = match (arguments.first().map(String::as_str), &numbers[..]) {
         (Some("--seed"), [seed]) => *seed..seed + 1,
         (_, [count]) => 0..*count,
@@ -31,4 +34,26 @@ fn main() -> ExitCode {
     } else {
         ExitCode::FAILURE
     }
+}
+
+fn fuzz(count: u64) -> ExitCode {
+    println!("| parser | inputs | made sense | seconds |");
+    println!("|---|---:|---:|---:|");
+    for parser in muster_soak::fuzz::PARSERS {
+        let began = std::time::Instant::now();
+        match muster_soak::fuzz::run(parser, 0..count) {
+            Ok(read) => {
+                let seconds = began.elapsed().as_secs_f64();
+                println!("| {} | {count} | {read} | {seconds:.1} |", parser.name);
+            }
+            Err(why) => {
+                println!("{why}");
+                return ExitCode::FAILURE;
+            }
+        }
+    }
+    if let Some(peak) = muster_soak::fuzz::peak_megabytes() {
+        println!("\npeak memory {peak} MB");
+    }
+    ExitCode::SUCCESS
 }

@@ -45,10 +45,13 @@ impl std::ops::AddAssign for Played {
     }
 }
 
+/// What each record of a dataset ever was.
+type Versions = BTreeMap<String, Vec<Map<String, Value>>>;
+
 /// Everything that was ever true of a tenant, so that nothing else is ever held.
 #[derive(Debug, Default)]
 struct Past {
-    versions: BTreeMap<&'static str, BTreeMap<String, Vec<Map<String, Value>>>>,
+    versions: BTreeMap<&'static str, Versions>,
     /// How often the tenant has changed.
     changes: u64,
     /// Keys that were missing at some time since this round began.
@@ -228,7 +231,7 @@ async fn play_round(
         rig.change(|integration| integration.sync.requested_at = Some(asked))
             .await?;
     }
-    let before = held(rig).await?;
+    let before = rig.all_held().await?;
     let changes = witness.changes();
     let began = muster_platform::now();
     for fault in &round.graph {
@@ -335,14 +338,6 @@ fn set(rig: &Rig, witness: &Witness, workers: &[Worker], event: Event, running: 
     }
 }
 
-async fn held(rig: &Rig) -> Result<BTreeMap<&'static str, Records>> {
-    let mut all = BTreeMap::new();
-    for name in &rig.datasets {
-        all.insert(*name, rig.held(name).await?);
-    }
-    Ok(all)
-}
-
 /// Each dataset is right, or says that it is not and has kept what it had.
 async fn judge(
     rig: &Rig,
@@ -385,8 +380,35 @@ async fn judge(
     Ok(())
 }
 
+/// What was held and is still at Microsoft's is held, and nothing that is nowhere: for a tenant that
+/// has not changed since.
+///
+/// # Errors
+/// What is lost or invented.
+pub async fn kept(rig: &Rig, before: &BTreeMap<&'static str, Records>) -> Result<()> {
+    for (name, before) in before {
+        let (held, truth) = (rig.held(name).await?, rig.truth(name)?);
+        for (key, object) in &held {
+            let known = before.get(key) == Some(object) || truth.get(key) == Some(object);
+            ensure!(known, "{name} holds a {key} that never was so: {object:?}");
+        }
+        let lost = before
+            .keys()
+            .find(|key| truth.contains_key(*key) && !held.contains_key(*key));
+        ensure!(lost.is_none(), "{name} has lost {lost:?}");
+        let state = rig.states().await?.remove(*name);
+        if state.is_some_and(|state| state.phase == Phase::Fresh) && held != *before {
+            same(name, &held, &truth).context("it is called fresh")?;
+        }
+    }
+    Ok(())
+}
+
 /// Everything is as it is at Microsoft's, and says so.
-async fn right(rig: &Rig) -> Result<()> {
+///
+/// # Errors
+/// What is not.
+pub async fn right(rig: &Rig) -> Result<()> {
     let states = rig.states().await?;
     for name in &rig.datasets {
         let state = states

@@ -313,6 +313,18 @@ impl Rig {
         }
     }
 
+    /// What is held of all datasets that are on.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn all_held(&self) -> Result<BTreeMap<&'static str, Records>> {
+        let mut all = BTreeMap::new();
+        for name in &self.datasets {
+            all.insert(*name, self.held(name).await?);
+        }
+        Ok(all)
+    }
+
     /// What Microsoft holds of a dataset now.
     ///
     /// # Errors

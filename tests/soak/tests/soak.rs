@@ -1,22 +1,11 @@
-//! Seeded schedules: a small number of what `make soak` plays.
+//! The engine under faults, one binary.
 
-/// As many as a minute or so allows.
-const SCHEDULES: u64 = 300;
-
-#[test]
-fn every_schedule_ends_in_the_truth() {
-    muster_soak::log();
-    let (played, failures) = muster_soak::play_seeds(0..SCHEDULES);
-    println!("{played:#?}");
-    let told: Vec<&str> = failures.iter().map(|(_, why)| why.as_str()).collect();
-    assert!(
-        failures.is_empty(),
-        "{} failed\n{}",
-        failures.len(),
-        told.join("\n")
-    );
-    assert!(
-        played.crashes > 0 && played.failed > 0 && played.told > 0,
-        "{played:?}"
-    );
+mod soak {
+    mod completeness;
+    mod crash_points;
+    mod fencing;
+    mod fuzz;
+    mod quirks;
+    mod schedules;
+    mod waits;
 }

@@ -232,6 +232,7 @@ async fn one(
 
 async fn change(
     State(context): State<Arc<Context>>,
+    caller: Caller,
     Path(id): Path<String>,
     headers: HeaderMap,
     bytes: Bytes,
@@ -243,6 +244,7 @@ async fn change(
         name: body.text("name"),
         cadence_minutes: body.number("cadence_minutes"),
         paused: body.flag("paused"),
+        answered_by: caller.words(),
         ..Patch::default()
     };
     for (dataset, on) in body.object("datasets").unwrap_or_default() {

@@ -249,6 +249,12 @@ fn dataset_of_tenant() -> Value {
         "enabled": flag(),
         "held_removal": maybe(object(json!({"records": whole(), "of": whole(), "since": time()}))),
         "removal_allowed": flag(),
+        "answered_removal": maybe(object(json!({
+            "allowed": flag(), "records": whole(), "of": whole(), "at": time(), "by": text(),
+        }))),
+        "completeness": maybe(object(json!({
+            "began_at": time(), "ended_at": time(), "objects": whole(), "proof": text(),
+        }))),
     }))
 }
 

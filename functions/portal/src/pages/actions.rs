@@ -161,6 +161,7 @@ pub async fn removal(
         .ok_or_else(|| Problem::bad_request("Choose one of the two answers."))?;
     let patch = Patch {
         removals: BTreeMap::from([(form.take("dataset"), answer)]),
+        answered_by: caller.words(),
         ..Patch::default()
     };
     match integrations::change(&context, tenant, patch).await {

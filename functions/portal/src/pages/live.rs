@@ -190,7 +190,19 @@ fn dataset_row(view: &IntegrationView, dataset: &DatasetView, now: Timestamp) ->
             }
             td.wide { (state(view, dataset)) }
             td.n { (words::known(dataset.records)) }
-            td { (ago_or_never(dataset.last_success_at, now)) }
+            td {
+                (ago_or_never(dataset.last_success_at, now))
+                @if let Some(whole) = &dataset.completeness {
+                    p.muted.small { "Read whole " (ago(whole.ended_at, now)) ": " (count(whole.objects)) " objects, by " (words::proof(&whole.proof)) }
+                }
+                @if let Some(answer) = &dataset.answered_removal {
+                    p.muted.small {
+                        (count(answer.records)) " of " (count(answer.of)) " missing records "
+                        @if answer.allowed { "allowed to go" } @else { "kept" }
+                        " by " (answer.by) ", " (ago(answer.at, now))
+                    }
+                }
+            }
             td {
                 @if dataset.state == Phase::Running {
                     @match dataset.records.filter(|known| *known > 0) {

@@ -227,6 +227,17 @@ pub fn first_columns(dataset: &Dataset) -> Vec<&'static Column> {
     dataset.columns.iter().filter(telling).take(8).collect()
 }
 
+/// What proved that an enumeration held everything.
+pub fn proof(proof: &str) -> &str {
+    match proof {
+        "deltaLink" => "Microsoft's delta link",
+        "last page" => "the list's last page",
+        "whole report" => "a whole report",
+        "single object" => "the one object there is",
+        other => other,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,0 +1,174 @@
+//! Completeness is a stored fact, and nothing is removed or called none without it.
+
+use anyhow::{Result, ensure};
+use microsoft_simulator::{Fault, FaultKind, ScriptedAnswer};
+use muster_domain::state::Phase;
+use muster_platform::now;
+use muster_soak::{
+    own_time,
+    play::right,
+    rig::{Delivery, Rig, Setup},
+};
+use std::{future::Future, time::Duration};
+
+fn test<F: Future<Output = Result<()>>>(story: impl FnOnce() -> F + Send) {
+    muster_soak::log();
+    if let Err(why) = own_time::run(story) {
+        panic!("{why:#}");
+    }
+}
+
+#[test]
+fn the_proof_says_which_enumeration_when_how_many_and_how() {
+    test(async || {
+        let mut rig =
+            Rig::new(&Setup::small(9, &["users", "organization", "active_users"])).await?;
+        let before = now();
+        rig.sync().await?;
+        for (name, proof) in [
+            ("users", "deltaLink"),
+            ("organization", "last page"),
+            ("active_users", "whole report"),
+        ] {
+            let state = rig.state(name).await?;
+            let whole = state.complete.expect("it is complete");
+            ensure!(
+                whole.proof == proof && whole.objects == state.records,
+                "{whole:?}"
+            );
+            ensure!(
+                before <= whole.began_at && whole.began_at <= whole.ended_at,
+                "{whole:?}"
+            );
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn an_enumeration_over_several_runs_is_proven_from_its_first_page() {
+    test(async || {
+        let mut rig = Rig::new(&Setup::small(9, &["users"])).await?;
+        let worker = rig.worker(0).await?;
+        rig.deliver(
+            &worker,
+            Delivery {
+                no_time: true,
+                ..Delivery::default()
+            },
+        )
+        .await;
+        ensure!(rig.state("users").await?.phase == Phase::Incomplete);
+        let between = now();
+        rig.deliver(&worker, Delivery::default()).await;
+        let state = rig.state("users").await?;
+        let whole = state.complete.expect("it is complete");
+        ensure!(whole.objects == 9, "{whole:?}");
+        ensure!(
+            whole.began_at < between && between < whole.ended_at,
+            "{whole:?}"
+        );
+        Ok(())
+    });
+}
+
+#[test]
+fn no_summary_says_none_before_a_list_was_read_to_its_end() {
+    test(async || {
+        let mut rig = Rig::new(&Setup::small(9, &["users", "organization"])).await?;
+        rig.simulator
+            .add_fault(Fault::next("skiptoken", 99, FaultKind::HtmlBody(503)));
+        rig.sync().await?;
+        let state = rig.state("users").await?;
+        ensure!(
+            state.complete.is_none() && state.phase == Phase::Incomplete,
+            "{state:?}"
+        );
+        for summary in rig.store.summaries(rig.tenant).await? {
+            ensure!(summary.counts.users.is_none(), "{summary:?}");
+        }
+        rig.simulator.clear_faults();
+        rig.sync().await?;
+        let summaries = rig.store.summaries(rig.tenant).await?;
+        ensure!(summaries.last().and_then(|s| s.counts.users) == Some(9));
+        right(&rig).await
+    });
+}
+
+/// Forty users of whom all but ten are gone, in a whole enumeration.
+async fn a_great_loss() -> Result<Rig> {
+    let setup = Setup {
+        largest_page: 50,
+        ..Setup::small(40, &["users"])
+    };
+    let mut rig = Rig::new(&setup).await?;
+    rig.sync().await?;
+    rig.microsoft.delete_users(30);
+    rig.simulator.advance(Duration::from_secs(8 * 86_400));
+    rig.sync().await?;
+    Ok(rig)
+}
+
+async fn allow(rig: &Rig) -> Result<()> {
+    let lease = rig.store.acquire_lease(rig.tenant, "portal", now()).await?;
+    let lease = lease.expect("nobody holds it");
+    let mut state = rig.state("users").await?;
+    state.removal_allowed = true;
+    rig.store.put_state(&lease, &state).await?;
+    rig.store.release_lease(&lease).await?;
+    Ok(())
+}
+
+#[test]
+fn a_great_loss_waits_for_an_answer_and_then_goes() {
+    test(async || {
+        let mut rig = a_great_loss().await?;
+        let held = rig.state("users").await?.held_removal.expect("it is asked");
+        ensure!((held.records, held.of) == (30, 40), "{held:?}");
+        ensure!(rig.held("users").await?.len() == 40);
+        // It is asked again and again, and nothing goes without an answer.
+        rig.sync().await?;
+        ensure!(rig.held("users").await?.len() == 40);
+        allow(&rig).await?;
+        rig.sync().await?;
+        right(&rig).await?;
+        ensure!(
+            !rig.state("users").await?.removal_allowed,
+            "one answer is for one removal"
+        );
+        Ok(())
+    });
+}
+
+#[test]
+fn an_answer_is_for_what_was_asked_about_and_no_more() {
+    test(async || {
+        let setup = Setup {
+            largest_page: 80,
+            ..Setup::small(80, &["users"])
+        };
+        let mut rig = Rig::new(&setup).await?;
+        rig.sync().await?;
+        rig.microsoft.delete_users(30);
+        rig.simulator.advance(Duration::from_secs(8 * 86_400));
+        rig.sync().await?;
+        allow(&rig).await?;
+        // Thirty were allowed to go; now all eighty seem to be gone.
+        let empty =
+            r#"{"value": [], "@odata.deltaLink": "{graph}/v1.0/users/delta?$deltatoken=x"}"#;
+        let kind = FaultKind::Answer(ScriptedAnswer::ok(empty));
+        rig.simulator.add_fault(Fault::next("users/delta", 1, kind));
+        rig.sync().await?;
+        ensure!(
+            rig.held("users").await?.len() == 80,
+            "an answer for thirty removed all"
+        );
+        let state = rig.state("users").await?;
+        ensure!(
+            state.held_removal.is_some_and(|held| held.records == 80),
+            "{state:?}"
+        );
+        ensure!(!state.removal_allowed);
+        Ok(())
+    });
+}

@@ -1,0 +1,124 @@
+//! A crash after every single write, and at every page: enumerated, not sampled.
+
+use anyhow::{Context, Result, ensure};
+use muster_soak::{
+    door::Calls,
+    own_time,
+    play::{kept, right},
+    rig::{Delivery, Rig, Setup, Worker},
+};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+use tokio::task::AbortHandle;
+
+/// What the sync that crashes is about.
+#[derive(Debug, Clone, Copy)]
+enum Story {
+    /// Nothing has been read.
+    First,
+    /// Some users changed, came and went.
+    DeltaRound,
+    /// The same, and the delta link has lapsed: everything is read, and what is gone removed.
+    LaterWhole,
+}
+
+/// Where it crashes.
+#[derive(Debug, Clone, Copy)]
+enum Point {
+    AfterWrite(u32),
+    AtRequest(u32),
+}
+
+/// The world just before the sync that crashes.
+async fn before(story: Story) -> Result<(Rig, Worker)> {
+    let setup = Setup {
+        largest_page: 2,
+        ..Setup::small(5, &["users", "subscribed_skus"])
+    };
+    let mut rig = Rig::new(&setup).await?;
+    if !matches!(story, Story::First) {
+        rig.sync().await?;
+        rig.microsoft.change_users(2);
+        rig.microsoft.add_users(2);
+        rig.microsoft.delete_users(1);
+    }
+    if matches!(story, Story::LaterWhole) {
+        rig.simulator.advance(Duration::from_secs(8 * 86_400));
+    }
+    let worker = rig.worker(0).await?;
+    Ok((rig, worker))
+}
+
+/// How many writes and requests the sync makes when nothing happens.
+async fn size(story: Story) -> Result<(u32, u32)> {
+    let (mut rig, worker) = before(story).await?;
+    rig.simulator.clear_requests();
+    ensure!(rig.deliver(&worker, Delivery::default()).await);
+    right(&rig).await?;
+    let requests = u32::try_from(rig.simulator.requests().len())?;
+    Ok((worker.door.seen(Calls::Writes), requests))
+}
+
+async fn crash(story: Story, point: Point) -> Result<bool> {
+    let (mut rig, worker) = before(story).await?;
+    let held = rig.all_held().await?;
+    let running: Arc<Mutex<Option<AbortHandle>>> = Arc::default();
+    let own = Arc::clone(&running);
+    let die = move || {
+        if let Some(handle) = own.lock().expect("no panic").as_ref() {
+            handle.abort();
+        }
+    };
+    match point {
+        Point::AfterWrite(nth) => worker.door.after_call(Calls::Writes, nth, die),
+        Point::AtRequest(nth) => rig.simulator.at_request("/", nth, die),
+    }
+    let task = tokio::spawn(rig.delivery(&worker, Delivery::default()));
+    *running.lock().expect("no panic") = Some(task.abort_handle());
+    let died = task.await.is_err();
+    worker.door.clear();
+    rig.simulator.clear_occasions();
+    kept(&rig, &held).await.context("after the crash")?;
+    rig.sync().await?;
+    right(&rig).await.context("after the next sync")?;
+    Ok(died)
+}
+
+fn enumerate(story: Story) {
+    muster_soak::log();
+    let (writes, requests) = own_time::run(|| size(story)).expect("a sync without faults is right");
+    assert!(
+        writes >= 6 && requests >= 3,
+        "{writes} writes, {requests} requests"
+    );
+    let points = (1..=writes)
+        .map(Point::AfterWrite)
+        .chain((1..=requests).map(Point::AtRequest));
+    let mut died = 0;
+    for point in points {
+        match own_time::run(|| crash(story, point)) {
+            Ok(dead) => died += u32::from(dead),
+            Err(why) => panic!("{story:?}, {point:?}: {why:#}"),
+        }
+    }
+    println!("{story:?}: {writes} writes, {requests} requests, {died} crashes");
+    // The last write gives the lease back: the sync has ended then, one way or the other.
+    assert!(died + 2 >= writes + requests, "only {died} crashed");
+}
+
+#[test]
+fn a_first_sync_may_crash_anywhere() {
+    enumerate(Story::First);
+}
+
+#[test]
+fn a_delta_round_may_crash_anywhere() {
+    enumerate(Story::DeltaRound);
+}
+
+#[test]
+fn a_later_whole_enumeration_with_removals_may_crash_anywhere() {
+    enumerate(Story::LaterWhole);
+}
