@@ -107,8 +107,5 @@ fuzz: ## N=1000000: so many inputs on every parser of what comes from outside
 	cargo run --locked --quiet --profile measured --package muster-soak --bin soak -- --fuzz $(or $(N),1000000)
 	PROPTEST_CASES=$(or $(N),1000000) cargo test --locked --quiet --package muster-portal --package muster-oauth-callback --lib anything
 
-mutants: ## plants every bug of tests/soak/mutants and expects the suite to catch it
-	tests/soak/mutants/run
-
 docs: ## writes docs/datasets.md anew from the registry
 	UPDATE_DOCS=1 cargo test --locked --package muster-domain --test datasets

@@ -13,7 +13,7 @@ use muster_domain::{
     Dataset, DatasetState, Enumeration, Verdict,
     fault::Fault,
     index,
-    page::Page,
+    page::{Entry, Page},
     plan::From,
     record,
     state::{Checkpoint, Completeness, Counters, Phase},
@@ -272,7 +272,11 @@ impl<'a> Reading<'a> {
             return Err(Stop::Concealed);
         }
         self.unkeyed += page.unkeyed;
-        self.read += page.entries.len() as u64;
+        // What is told to be gone is no object: an answer of removals alone is an empty one.
+        let objects = page.entries.iter();
+        self.read += objects
+            .filter(|entry| matches!(entry, Entry::Is(_)))
+            .count() as u64;
         let entries = diff::last_of_each(page.entries);
         let (entries, hidden) = self.held.show(entries);
         let wanted = Told::wanted(&entries, self.history);

@@ -6,7 +6,6 @@ use crate::{
     read::{Reading, Stop},
 };
 use muster_domain::{
-    index,
     removal::{self, Decision},
     state::HeldRemoval,
 };
@@ -75,9 +74,9 @@ impl Reading<'_> {
             }
             self.state.run.changes += batch.changes.len() as u64;
             self.write(batch).await?;
-            if let Held::Whole(index) = &mut self.held {
-                keys.iter().for_each(|key| index.remove(index::name(key)));
-            }
+        }
+        if let Held::Whole(index) = &mut self.held {
+            index.remove_unseen();
         }
         self.state.records = held - missing;
         Ok(())

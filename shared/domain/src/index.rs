@@ -187,6 +187,15 @@ impl Index {
         }
     }
 
+    /// Takes note that no record is stored that this enumeration has not shown.
+    pub fn remove_unseen(&mut self) {
+        let unseen = |(key, mark): (u64, u64)| (mark & SHOWN == 0).then_some(key);
+        let sorted = self.sorted.iter().map(|pair| (pair[0], pair[1]));
+        let recent = self.recent.iter().map(|(key, mark)| (*key, *mark));
+        let keys: Vec<u64> = sorted.chain(recent).filter_map(unseen).collect();
+        keys.into_iter().for_each(|key| self.remove(key));
+    }
+
     /// Whether this enumeration has shown a record.
     pub fn has_shown(&self, key: u64) -> bool {
         self.get(key) & SHOWN != 0
@@ -345,6 +354,7 @@ mod tests {
         Show(u16, u8),
         Unshow(u16),
         Remove(u16),
+        RemoveUnseen,
         SaveAndLoad,
     }
 
@@ -354,6 +364,7 @@ mod tests {
             1 => (0_u16..40).prop_map(Step::Unshow),
             2 => (0_u16..40).prop_map(Step::Remove),
             1 => Just(Step::SaveAndLoad),
+            1 => Just(Step::RemoveUnseen),
         ];
         prop::collection::vec(step, 0..200)
     }
@@ -395,6 +406,10 @@ mod tests {
                         index.remove(key);
                         truth.remove(&key);
                         shown.remove(&key);
+                    }
+                    Step::RemoveUnseen => {
+                        index.remove_unseen();
+                        truth.retain(|key, _| shown.contains(key));
                     }
                     Step::SaveAndLoad => {
                         save(&mut index, &mut runs);

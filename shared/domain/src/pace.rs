@@ -98,8 +98,9 @@ pub struct Pace {
     not_before: Duration,
 }
 
-/// From this part of the quota on Microsoft says how much is used of it.
-const TOLD_FROM: f64 = 0.8;
+/// What is left of our part when we are refused within the quota, and for how many windows.
+const LESS: f64 = 0.7;
+const WINDOWS_BELIEVED: u32 = 10;
 
 impl Pace {
     /// A pace that has spent nothing; without a quota only told waits hold it.
@@ -145,24 +146,34 @@ impl Pace {
 
     /// Takes note that Microsoft asks to wait, for so long.
     pub fn throttled(&mut self, wait: Duration, now: Duration) {
+        // One answer for several requests that were under way tells once.
+        let told_before = now < self.not_before;
         self.not_before = self.not_before.max(now + wait);
+        if !told_before {
+            // Within the quota and refused: others are at it, too.
+            self.leave_to_others(f64::from(self.sum) * LESS, now);
+        }
     }
 
     /// Takes note of `x-ms-throttle-limit-percentage`: the part of the quota that is used. Where it
     /// is more than we know to have spent, others spend it, too.
     pub fn heard(&mut self, used: f64, now: Duration) {
-        let Some(quota) = self.quota else { return };
-        if !(TOLD_FROM..=100.0).contains(&used) {
-            return;
+        // Below the whole quota nothing need be done: our own part is counted already.
+        if (1.0..=100.0).contains(&used) {
+            self.leave_to_others(f64::from(self.sum) / used, now);
         }
+    }
+
+    fn leave_to_others(&mut self, ours: f64, now: Duration) {
+        let Some(quota) = self.quota else { return };
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
             reason = "a part of a small positive number"
         )]
-        let ours = (f64::from(self.sum) / used) as u32;
+        let ours = (ours as u32).max(1);
         if ours < quota.units {
-            self.left_to_us = Some((ours.max(1), now + quota.window));
+            self.left_to_us = Some((ours, now + quota.window * WINDOWS_BELIEVED));
         }
     }
 
@@ -251,7 +262,7 @@ mod tests {
             let there = Duration::from_millis(1 + number * 7919 % 90);
             match bucket.request(units, now + there) {
                 Ok(used) => {
-                    if used >= TOLD_FROM {
+                    if used >= 0.8 {
                         pace.heard(used, now + there * 2);
                     }
                 }

@@ -71,7 +71,7 @@ async fn tables(sizes: &[u32]) -> Result<()> {
     for &users in sizes {
         enumerations(users, &python, &mut text).await?;
     }
-    for &users in sizes.iter().filter(|users| **users <= 100_000) {
+    for &users in sizes.iter().filter(|users| **users <= 10_000) {
         steady_day(users, &mut text).await?;
     }
     small_function(&python, &mut text).await?;

@@ -35,7 +35,8 @@ pub const PARSERS: &[Parser] = &[
         parse: |body| {
             datasets::ALL
                 .iter()
-                .filter(|d| page::from_json(d, body).is_ok())
+                .copied()
+                .filter(|&dataset| page::from_json(dataset, body).is_ok())
                 .count()
                 > 0
         },

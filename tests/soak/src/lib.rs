@@ -51,7 +51,7 @@ pub fn play_seeds(seeds: std::ops::Range<u64>) -> (play::Played, Vec<(u64, Strin
 /// What went wrong, with the schedule; a panic of the engine, too.
 pub fn play_seed(seed: u64) -> Result<play::Played, String> {
     let schedule = schedule::Schedule::of(seed);
-    let played = std::panic::catch_unwind(|| own_time::run(play::play(&schedule)));
+    let played = std::panic::catch_unwind(|| own_time::run(|| play::play(&schedule)));
     match played {
         Ok(Ok(played)) => Ok(played),
         Ok(Err(why)) => Err(format!("{why:#}\n{schedule}")),

@@ -38,11 +38,26 @@ impl Drop for Over {
     }
 }
 
-/// Runs a future to its end in its own time.
+/// The engine's futures are large where nothing is optimized.
+const STACK: usize = 64 << 20;
+
+/// Runs a future to its end in its own time, on a thread of its own.
 ///
 /// # Panics
-/// When the runtime cannot be built.
-pub fn run<T>(work: impl Future<Output = T>) -> T {
+/// When the future does, or there is no thread for it.
+pub fn run<F: Future>(work: impl FnOnce() -> F + Send) -> F::Output
+where
+    F::Output: Send,
+{
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(STACK);
+        let thread = thread.spawn_scoped(scope, || run_here(work()));
+        let ended = thread.expect("there is a thread").join();
+        ended.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
+fn run_here<T>(work: impl Future<Output = T>) -> T {
     let thread = Arc::new(Thread::default());
     let (at_park, at_unpark) = (Arc::clone(&thread), Arc::clone(&thread));
     let runtime = Builder::new_current_thread()
@@ -130,7 +145,7 @@ mod tests {
     #[test]
     fn an_hour_passes_at_once_and_a_socket_is_not_overtaken() {
         let began = std::time::Instant::now();
-        let slept = run(async {
+        let slept = run(async || {
             let listener = TcpListener::bind("127.0.0.1:0").await?;
             let address = listener.local_addr()?;
             tokio::spawn(async move {

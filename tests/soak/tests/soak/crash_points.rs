@@ -88,7 +88,7 @@ async fn crash(story: Story, point: Point) -> Result<bool> {
 
 fn enumerate(story: Story) {
     muster_soak::log();
-    let (writes, requests) = own_time::run(size(story)).expect("a sync without faults is right");
+    let (writes, requests) = own_time::run(|| size(story)).expect("a sync without faults is right");
     assert!(
         writes >= 6 && requests >= 3,
         "{writes} writes, {requests} requests"
@@ -98,7 +98,7 @@ fn enumerate(story: Story) {
         .chain((1..=requests).map(Point::AtRequest));
     let mut died = 0;
     for point in points {
-        match own_time::run(crash(story, point)) {
+        match own_time::run(|| crash(story, point)) {
             Ok(dead) => died += u32::from(dead),
             Err(why) => panic!("{story:?}, {point:?}: {why:#}"),
         }

@@ -53,11 +53,11 @@ async fn overtaken(later: bool) -> Result<()> {
 #[test]
 fn a_late_batch_of_a_first_sync_is_made_good_by_the_next_sync() {
     muster_soak::log();
-    own_time::run(overtaken(false)).expect("it is made good");
+    own_time::run(|| overtaken(false)).expect("it is made good");
 }
 
 #[test]
 fn a_late_batch_of_a_delta_round_is_made_good_by_the_next_sync() {
     muster_soak::log();
-    own_time::run(overtaken(true)).expect("it is made good");
+    own_time::run(|| overtaken(true)).expect("it is made good");
 }

@@ -13,9 +13,9 @@ use muster_soak::{
 use serde_json::{Value, json};
 use std::{future::Future, time::Duration};
 
-fn test<F: Future<Output = Result<()>>>(story: impl FnOnce() -> F) {
+fn test<F: Future<Output = Result<()>>>(story: impl FnOnce() -> F + Send) {
     muster_soak::log();
-    if let Err(why) = own_time::run(story()) {
+    if let Err(why) = own_time::run(story) {
         panic!("{why:#}");
     }
 }

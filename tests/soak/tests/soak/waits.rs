@@ -29,7 +29,7 @@ fn retry_after_is_waited_for_and_no_longer_than_a_step() {
         (None, 0, 6),
         (Some("soon"), 0, 6),
     ] {
-        let (waited, _) = own_time::run(async {
+        let (waited, _) = own_time::run(async || {
             let (waited, rig) = throttled(told).await?;
             right(&rig).await?;
             anyhow::Ok((waited, ()))
@@ -43,7 +43,7 @@ fn retry_after_is_waited_for_and_no_longer_than_a_step() {
 #[test]
 fn what_cannot_be_waited_for_is_told_and_kept() {
     muster_soak::log();
-    own_time::run(async {
+    own_time::run(async || {
         let (_, mut rig) = throttled(Some("3600")).await?;
         let state = rig.state("users").await?;
         ensure!(
