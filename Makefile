@@ -10,7 +10,7 @@ export CARGO_TERM_COLOR ?= never
 BODIES ?=
 N ?=
 
-.PHONY: help demo test fmt clippy unit deny conformance bench docs tools
+.PHONY: help demo test fmt clippy unit deny template bootstraps rehearsal-tools sizes conformance bench docs tools
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | column -t -s "$$(printf '\t')"
@@ -20,13 +20,15 @@ tools: ## what the other targets need beside a Rust toolchain, or its name
 	@command -v cc >/dev/null || { echo "cc is missing: install a C compiler, such as Debian's package build-essential"; exit 1; }
 	@cargo fmt --version >/dev/null 2>&1 || { echo "rustfmt is missing: rustup component add rustfmt"; exit 1; }
 	@cargo clippy --version >/dev/null 2>&1 || { echo "clippy is missing: rustup component add clippy"; exit 1; }
+	@command -v python3 >/dev/null || { echo "python3 is missing: install Python 3.11 or newer, such as Debian's packages python3 and python3-venv"; exit 1; }
+	@command -v npm >/dev/null || { echo "npm is missing: install Node.js 20 or newer with npm"; exit 1; }
 
 demo: ## Muster at work on three simulated client tenants; open the address it prints
 	@command -v cargo >/dev/null || { echo "cargo is missing: install a Rust toolchain (1.95 or newer) with rustup"; exit 1; }
 	cargo build --locked --package muster --bin muster
 	$(CARGO_TARGET_DIR)/debug/muster demo $(DEMO)
 
-test: tools fmt clippy unit deny ## everything that must hold
+test: tools fmt clippy template bootstraps rehearsal-tools unit deny ## everything that must hold
 
 fmt:
 	cargo fmt --all --check
@@ -36,6 +38,47 @@ clippy:
 
 unit:
 	cargo test --locked --workspace
+
+# Pinned, in virtual environments below the target directory. SAM's command line pins other versions
+# of what the emulator needs, so it has one of its own.
+AWS_TOOLS := $(CARGO_TARGET_DIR)/tools/aws
+SAM_TOOLS := $(CARGO_TARGET_DIR)/tools/sam
+AWS_PINS := ministack==1.5.33 aws-sam-translator==1.115.0 cryptography==50.0.2 cargo-lambda==1.9.2 ziglang==0.17.1 cfn-lint==1.58.0
+SAM_PINS := aws-sam-cli==1.170.0
+
+$(AWS_TOOLS)/.installed: Makefile
+	python3 -m venv $(AWS_TOOLS)
+	$(AWS_TOOLS)/bin/pip install --quiet --disable-pip-version-check $(AWS_PINS)
+	touch $@
+
+$(SAM_TOOLS)/.installed: Makefile
+	python3 -m venv $(SAM_TOOLS)
+	$(SAM_TOOLS)/bin/pip install --quiet --disable-pip-version-check $(SAM_PINS)
+	touch $@
+
+# A test tool that is never shipped or linked: see tests/aws/policies/README.md.
+POLICIES := $(CARGO_TARGET_DIR)/tools/policies
+$(POLICIES)/.installed: tests/aws/policies/package.json tests/aws/policies/package-lock.json
+	mkdir -p $(POLICIES)
+	cp tests/aws/policies/package.json tests/aws/policies/package-lock.json $(POLICIES)
+	cd $(POLICIES) && npm ci --omit-lockfile-registry-resolved --silent
+	touch $@
+
+rehearsal-tools: $(AWS_TOOLS)/.installed $(POLICIES)/.installed
+
+template: $(AWS_TOOLS)/.installed $(SAM_TOOLS)/.installed ## the SAM template, as two linters read it
+	SAM_CLI_TELEMETRY=0 $(SAM_TOOLS)/bin/sam validate --region eu-central-1
+	SAM_CLI_TELEMETRY=0 $(SAM_TOOLS)/bin/sam validate --lint --region eu-central-1
+	$(AWS_TOOLS)/bin/cfn-lint template.yaml
+
+# What `sam build` makes, for this machine: built with zig's linker, so that they need no later glibc
+# than Amazon Linux 2023 has.
+FUNCTIONS := muster-portal muster-oauth-callback muster-sync muster-secret-expiry do-nothing
+bootstraps: $(AWS_TOOLS)/.installed ## the Lambda bootstraps
+	PATH=$(AWS_TOOLS)/bin:$$PATH cargo lambda build --release --locked $(addprefix --package ,$(FUNCTIONS))
+
+sizes: bootstraps ## bytes of each bootstrap, and milliseconds from start to first request
+	cargo run --locked --quiet --package muster-aws --bin cold_start
 
 # Pinned, and built into the target directory: nothing of the user's is changed.
 CARGO_DENY_VERSION := 0.20.2

@@ -4,8 +4,12 @@
 pub mod deployment;
 pub mod door;
 pub mod emulator;
+pub mod evaluator;
 pub mod front;
 pub mod gaps;
+pub mod intrinsics;
+pub mod least_privilege;
+pub mod policies;
 pub mod recording;
 pub mod template;
 mod tools;

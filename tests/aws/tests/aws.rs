@@ -1,9 +1,16 @@
 //! The rehearsal, one binary.
 
 mod aws {
+    mod asking;
     mod beside;
     mod installation;
+    mod isolation;
+    mod least_privilege;
     mod outline;
+    mod permissions_page;
     mod ports;
     mod rehearsal;
+    mod stacks;
+    mod template_rules;
+    mod trust;
 }

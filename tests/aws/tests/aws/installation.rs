@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result, bail, ensure};
 use aws_config::SdkConfig;
+use aws_sdk_scheduler::operation::get_schedule::{GetScheduleError, GetScheduleOutput};
 use microsoft_simulator::{Options, Simulator, TenantOptions};
 use muster_aws::{Deployment, Emulator, Tools, deployment, tools};
 use muster_it::{Browser, Caller, Issuer};
@@ -92,6 +93,11 @@ pub fn path(tenant: &TenantOptions) -> String {
 impl Installation {
     /// Connects a tenant and consents, as an administrator of it does.
     pub async fn connect(&self, tenant: &TenantOptions) -> Result<Value> {
+        self.connect_in(&Browser::new()?, tenant).await
+    }
+
+    /// The same, consenting in this browser.
+    pub async fn connect_in(&self, browser: &Browser, tenant: &TenantOptions) -> Result<Value> {
         let form = muster_it::form(tenant);
         let created = self
             .manager
@@ -99,7 +105,7 @@ impl Installation {
             .await?;
         ensure!(created.status.as_u16() == 201, "{}", created.text);
         let url = created.json["authorize_url"].as_str().context("a link")?;
-        let landed = Browser::new()?.consent(url, true).await?;
+        let landed = browser.consent(url, true).await?;
         let (status, page) = (landed.status(), landed.text().await?);
         ensure!(status.is_success(), "the callback answers {status}: {page}");
         Ok(created.json)
@@ -165,10 +171,7 @@ impl Installation {
     }
 
     /// The tenant's recurring schedule, if there is one.
-    pub async fn schedule(
-        &self,
-        tenant: &TenantOptions,
-    ) -> Result<Option<aws_sdk_scheduler::operation::get_schedule::GetScheduleOutput>> {
+    pub async fn schedule(&self, tenant: &TenantOptions) -> Result<Option<GetScheduleOutput>> {
         let got = aws_sdk_scheduler::Client::new(&self.administrator)
             .get_schedule()
             .group_name(self.stack.output("ScheduleGroup")?)
@@ -180,7 +183,7 @@ impl Installation {
             Err(error)
                 if error
                     .as_service_error()
-                    .is_some_and(|e| e.is_resource_not_found_exception()) =>
+                    .is_some_and(GetScheduleError::is_resource_not_found_exception) =>
             {
                 Ok(None)
             }

@@ -3,8 +3,14 @@
 
 use super::installation::{Installation, World, path, until};
 use anyhow::{Context, Result, ensure};
+use aws_sdk_scheduler::types::ScheduleState;
 use aws_sdk_sqs::types::MessageSystemAttributeName;
-use microsoft_simulator::TenantOptions;
+use microsoft_simulator::{Fault, FaultKind, TenantOptions};
+use muster_aws::{
+    emulator::{ACCOUNT, REGION},
+    intrinsics::Place,
+    least_privilege, template,
+};
 use muster_it::{Browser, Caller};
 use reqwest::{Method, StatusCode, header};
 use serde_json::json;
@@ -15,10 +21,20 @@ async fn an_installation_lives_from_deployment_to_deletion() -> Result<()> {
     let contoso = TenantOptions {
         // Microsoft's roles come some time after consent: a one-time schedule looks again.
         roles_lag: Duration::from_secs(8),
-        ..TenantOptions::sample(7, "Contoso", 60)
+        ..TenantOptions::sample(7, "Contoso", 160)
     };
     let world = World::new(vec![contoso.clone()]).await?;
-    let muster = world.deploy("muster").await?;
+    // Twenty seconds are kept in hand, so that a slow page of sign-ins takes all there are.
+    let muster = world.deploy_with("muster", |template| {
+        template["Resources"]["SyncFunction"]["Properties"]["Timeout"] = json!(25);
+    });
+    let muster = muster.await?;
+    world.simulator.add_fault(Fault {
+        path_contains: "signInActivity".to_owned(),
+        from: 1,
+        count: 1,
+        kind: FaultKind::Hang(Duration::from_millis(5500)),
+    });
     let lived = live(&world, &muster, &contoso).await;
     lived.with_context(|| {
         format!(
@@ -30,11 +46,16 @@ async fn an_installation_lives_from_deployment_to_deletion() -> Result<()> {
 }
 
 async fn live(world: &World, muster: &Installation, contoso: &TenantOptions) -> Result<()> {
-    people_sign_in_at_the_issuer(world, muster).await?;
-    muster.connect(contoso).await?;
+    let browser = people_sign_in_at_the_issuer(world, muster).await?;
+    muster.connect_in(&browser, contoso).await?;
     the_schedule_is_the_tenants(muster, contoso).await?;
     let integration = muster.synced(contoso, &json!(null)).await?;
     assert_eq!(integration["status"], "connected", "{integration:#}");
+    let clients = browser.hop(&format!("{}/", muster.stack.api.url())).await?;
+    assert!(
+        clients.text().await?.contains("Contoso"),
+        "it is on the list of clients"
+    );
     records_are_read_and_exported(muster, contoso).await?;
     the_secret_is_renewed(world, muster, contoso).await?;
     a_lapsing_secret_is_warned_of_once(world, muster, contoso).await?;
@@ -42,7 +63,7 @@ async fn live(world: &World, muster: &Installation, contoso: &TenantOptions) -> 
     dead_letters_are_sent_again(muster, contoso).await?;
     pausing_stops_the_schedule(muster, contoso).await?;
     deleting_leaves_nothing(muster, contoso).await?;
-    assert_eq!(muster.stack.recording.refused(), Vec::<String>::new());
+    roles_allow_what_was_asked_for_and_no_more(world, muster).await?;
     let log = world.emulator.log();
     for secret in [
         contoso.client_secret.as_str(),
@@ -53,7 +74,34 @@ async fn live(world: &World, muster: &Installation, contoso: &TenantOptions) -> 
     Ok(())
 }
 
-async fn people_sign_in_at_the_issuer(world: &World, muster: &Installation) -> Result<()> {
+async fn roles_allow_what_was_asked_for_and_no_more(
+    world: &World,
+    muster: &Installation,
+) -> Result<()> {
+    assert_eq!(muster.stack.recording.refused(), Vec::<String>::new());
+    let mut physical = muster.stack.physical.clone();
+    // CloudFormation's name of a secret is its ARN; the emulator's is the name.
+    let secrets = aws_sdk_secretsmanager::Client::new(&muster.administrator);
+    let secret = muster.stack.physical("PortalSecret")?;
+    let described = secrets.describe_secret().secret_id(secret).send().await?;
+    let arn = described.arn.context("an ARN")?;
+    physical.insert("PortalSecret".to_owned(), arn);
+    let place = Place {
+        region: REGION.to_owned(),
+        account: ACCOUNT.to_owned(),
+        physical,
+        ..Place::made_up(&muster.stack.name)
+    };
+    // The true template, not the one whose gaps are bridged.
+    let template = template::translated(&world.tools)?;
+    let asked = muster.stack.recording.asked();
+    let verdict = least_privilege::judge(&world.tools, &template, &place, &asked)?;
+    println!("{} different requests of {} roles", asked.len(), 6);
+    ensure!(verdict.is_exact(), "{verdict}");
+    Ok(())
+}
+
+async fn people_sign_in_at_the_issuer(world: &World, muster: &Installation) -> Result<Browser> {
     let api = muster.stack.api.url();
     world.issuer.sign_in_as(Some("ada"));
     let browser = Browser::new()?;
@@ -87,7 +135,7 @@ async fn people_sign_in_at_the_issuer(world: &World, muster: &Installation) -> R
         .json(Method::POST, "/api/v1/integrations", &json!({}))
         .await?;
     assert_eq!(form.status, StatusCode::FORBIDDEN);
-    Ok(())
+    Ok(browser)
 }
 
 async fn the_schedule_is_the_tenants(muster: &Installation, tenant: &TenantOptions) -> Result<()> {
@@ -117,7 +165,7 @@ async fn records_are_read_and_exported(
     let listed = muster.manager.get(&format!("{users}?limit=1000")).await?;
     assert_eq!(
         listed.json["items"].as_array().map(Vec::len),
-        Some(60),
+        Some(160),
         "{}",
         listed.text
     );
@@ -348,7 +396,7 @@ async fn pausing_stops_the_schedule(muster: &Installation, tenant: &TenantOption
             .await?;
         assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
         let schedule = muster.schedule(tenant).await?.context("a schedule")?;
-        assert_eq!(schedule.state().map(|state| state.as_str()), Some(state));
+        assert_eq!(schedule.state().map(ScheduleState::as_str), Some(state));
     }
     Ok(())
 }
@@ -361,7 +409,7 @@ async fn deleting_leaves_nothing(muster: &Installation, tenant: &TenantOptions) 
     assert_eq!(deleted.status, StatusCode::OK, "{}", deleted.text);
     assert_eq!(deleted.json["schedule"], true);
     assert_eq!(deleted.json["secret"], true);
-    assert_eq!(deleted.json["records"]["users"], 60);
+    assert_eq!(deleted.json["records"]["users"], 160);
     assert!(muster.schedule(tenant).await?.is_none());
     for table in ["IntegrationsTable", "AssetsTable"] {
         assert_eq!(muster.items(table, tenant).await?, 0, "{table}");
