@@ -144,6 +144,10 @@ impl Stack<'_> {
             "AWS::Scheduler::ScheduleGroup" => {
                 regional("scheduler", format!("schedule-group/{id}"))
             }
+            // AWS reports an ARN; the emulator a name, to which it is an ARN with any six characters.
+            "AWS::SecretsManager::Secret" if !id.starts_with("arn:") => {
+                regional("secretsmanager", format!("secret:{id}-??????"))
+            }
             "AWS::SecretsManager::Secret" | "AWS::SNS::Topic" => id,
             "AWS::SQS::Queue" => regional("sqs", last_part(&id).to_owned()),
             other => bail!("the ARN of {logical}, {other}, is not known here"),
@@ -289,11 +293,9 @@ impl Stack<'_> {
     }
 
     fn attribute(&self, logical: &str, attribute: &str) -> Result<String> {
-        match attribute {
-            "Arn" => self.arn(logical),
-            // Of a secret, its ARN.
-            "Id" => self.reference(logical),
-            other => bail!("the attribute {other} of {logical} is not known here"),
+        match (self.kind(logical)?, attribute) {
+            (_, "Arn") | ("AWS::SecretsManager::Secret", "Id") => self.arn(logical),
+            (_, other) => bail!("the attribute {other} of {logical} is not known here"),
         }
     }
 
