@@ -45,10 +45,13 @@ impl std::ops::AddAssign for Played {
     }
 }
 
+/// All that a record has been, by key.
+type Versions = BTreeMap<String, Vec<Map<String, Value>>>;
+
 /// Everything that was ever true of a tenant, so that nothing else is ever held.
 #[derive(Debug, Default)]
 struct Past {
-    versions: BTreeMap<&'static str, BTreeMap<String, Vec<Map<String, Value>>>>,
+    versions: BTreeMap<&'static str, Versions>,
     /// How often the tenant has changed.
     changes: u64,
     /// Keys that were missing at some time since this round began.
