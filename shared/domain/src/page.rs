@@ -176,6 +176,11 @@ impl<'de> Visitor<'de> for Entries<'_> {
 pub fn from_csv(dataset: &Dataset, body: &[u8]) -> Result<Page, NotAPage> {
     let body = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body);
     let wrong = |e: csv::Error| NotAPage::Csv(e.to_string());
+    // A file that was garbled within its first line would read as a report that names nobody.
+    if body.contains(&0) {
+        let why = "it holds bytes that are no text";
+        return Err(NotAPage::Csv(why.to_owned()));
+    }
     let mut reader = csv::Reader::from_reader(body);
     let headers = reader.headers().map_err(wrong)?.clone();
     let places: Vec<Option<usize>> = dataset
@@ -314,6 +319,7 @@ mod tests {
             b"<html>,</html>\n",
             b"User Principal Name,Display Name\na@b.example\n",
             b"User Principal Name\n\xFF\n",
+            b"User Principal Name,Display N\x00]}<<garbled",
         ] {
             let page = from_csv(&ACTIVE_USERS, body);
             assert!(matches!(page, Err(NotAPage::Csv(_))), "{body:?}: {page:?}");

@@ -81,14 +81,13 @@ pub const PARSERS: &[Parser] = &[
         parse: |body| {
             let text = String::from_utf8_lossy(body);
             let now = jiff::Timestamp::UNIX_EPOCH;
-            let statuses = [400, 401, 403, 404, 410, 429, 500, 503];
-            let known = statuses.map(|status| {
-                let pairs = datasets::ALL.iter();
-                pairs
-                    .map(|d| fault::classify(d, status, Some(&text), body, now))
-                    .count()
-            });
-            known.iter().sum::<usize>() > 0
+            for status in [400, 401, 403, 404, 410, 429, 500, 503] {
+                for dataset in datasets::ALL {
+                    drop(fault::classify(dataset, status, Some(&text), body, now));
+                }
+            }
+            // Whatever comes is some fault.
+            true
         },
     },
     Parser {

@@ -207,8 +207,20 @@ pub async fn play(schedule: &Schedule) -> Result<Played> {
     );
     // What is still on its way arrives, and then nothing goes wrong any more.
     tokio::time::sleep(Duration::from_secs(30)).await;
+    let began = Timestamp::now();
     rig.sync().await.context("the last sync")?;
     played.deliveries += 1;
+    // A first enumeration that was cut off and went on is as of its first page: what changed since is
+    // in the round that follows.
+    let states = rig.states().await?;
+    let resumed = |state: &DatasetState| {
+        let whole = state.complete.as_ref();
+        whole.is_some_and(|whole| whole.began_at < began && whole.ended_at >= began)
+    };
+    if states.values().any(resumed) {
+        rig.sync().await.context("the round that follows")?;
+        played.deliveries += 1;
+    }
     right(&rig).await.context("after the last sync")?;
     Ok(played)
 }

@@ -246,12 +246,13 @@ impl Rig {
         }
     }
 
-    /// A sync of everything by a worker that nothing happens to, ten minutes later.
+    /// A sync of everything by a worker that nothing happens to, so much later that every lease has
+    /// lapsed, those of clocks ten minutes fast as well.
     ///
     /// # Errors
     /// When it fails, or does not come to an end.
     pub async fn sync(&mut self) -> Result<()> {
-        let worker = self.worker(600).await?;
+        let worker = self.worker(1400).await?;
         let asked = now();
         self.change(|integration| integration.sync.requested_at = Some(asked))
             .await?;
