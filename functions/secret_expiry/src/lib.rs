@@ -133,11 +133,11 @@ pub enum Event {
 /// When it stops; asked again, it goes on.
 pub async fn answer(context: &Context, event: Event, now: Timestamp) -> Result<u32, String> {
     match event {
-        Event::Rotation(asked) => rotate(context, &asked)
+        Event::Rotation(asked) => Box::pin(rotate(context, &asked))
             .await
             .map(|()| 0)
             .map_err(|error| error.to_string()),
-        Event::Clock(_) => handle(context, now)
+        Event::Clock(_) => Box::pin(handle(context, now))
             .await
             .map_err(|error| error.to_string()),
     }

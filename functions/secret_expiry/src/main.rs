@@ -9,7 +9,8 @@ async fn main() -> Result<(), Error> {
     lambda_environment::init_log();
     let context = &Context::new(Services::on_aws()?);
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Event>| async move {
-        Ok::<_, Error>(answer(context, event.payload, muster_platform::now()).await?)
+        let now = muster_platform::now();
+        Ok::<_, Error>(Box::pin(answer(context, event.payload, now)).await?)
     }))
     .await
 }
