@@ -42,6 +42,7 @@ pub async fn run(tenants: u32, users: u32) -> Result<()> {
             name: tenant.name.clone(),
             tenant_id: tenant.id.to_string(),
             client_id: tenant.client_id.to_string(),
+            secret_expires_on: None,
             client_secret: SecretString::from(tenant.client_secret.clone()),
             cloud: None,
             cadence_minutes: Some(60),

@@ -105,6 +105,7 @@ impl Tenant {
             name: options.name.clone(),
             tenant_id: options.id.to_string(),
             client_id: options.client_id.to_string(),
+            secret_expires_on: None,
             client_secret: SecretString::from(options.client_secret.clone()),
             cloud: None,
             cadence_minutes: Some(60),
