@@ -301,6 +301,12 @@ fn security_token_service(
         conditions.insert(format!("aws:RequestTag/{key}"), vec![value.clone()]);
         conditions.insert("aws:TagKeys".to_owned(), vec![key.clone()]);
     }
+    if let Some(audience) = form.get("Audience.member.1") {
+        let key = "sts:IdentityTokenAudience".to_owned();
+        conditions.insert(key, vec![audience.clone()]);
+        let asked = "sts:GetWebIdentityToken".to_owned();
+        return vec![(asked, Vec::new(), conditions)];
+    }
     let role: Vec<String> = form.get("RoleArn").cloned().into_iter().collect();
     let mut asked = Vec::new();
     let action = form.get("Action").map_or("", String::as_str);

@@ -225,7 +225,8 @@ fn the_tenant_role_reaches_tables_and_secrets_and_keys_only_through_them() -> Re
         .collect();
     reached.sort();
     reached.dedup();
-    assert_eq!(reached, ["dynamodb", "secretsmanager"]);
+    // And AWS vouches for who it is, to Entra ID alone.
+    assert_eq!(reached, ["dynamodb", "secretsmanager", "sts"]);
 
     let key = "arn:aws:kms:eu-central-1:111122223333:key/0a1b2c3d-0000-4000-8000-000000000000";
     let place = Place::made_up("muster").with("KmsKeyArn", key);

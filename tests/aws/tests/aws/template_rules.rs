@@ -73,13 +73,18 @@ fn every_resource_is_named_where_aws_lets_one_be_named() -> Result<()> {
 fn whoever_may_start_a_function_is_named_but_for_the_export_which_looks_at_tickets() -> Result<()> {
     let template = template::translated(&tools()?)?;
     let permissions = resources(&template, "AWS::Lambda::Permission");
-    assert_eq!(permissions.len(), 4);
+    assert_eq!(permissions.len(), 5);
     for (name, permission) in permissions {
         let of_export = permission["FunctionName"] == json!({"Ref": "ExportFunction"});
         if permission["Principal"] == "*" {
             let by_url = permission["FunctionUrlAuthType"] == "NONE"
                 || permission["InvokedViaFunctionUrl"] == true;
             assert!(of_export && by_url, "{name}: {permission}");
+        } else if permission["Principal"] == "secretsmanager.amazonaws.com" {
+            assert_eq!(
+                permission["SourceAccount"],
+                json!({"Ref": "AWS::AccountId"})
+            );
         } else {
             assert_eq!(
                 permission["Principal"], "apigateway.amazonaws.com",
