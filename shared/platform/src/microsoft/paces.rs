@@ -7,8 +7,9 @@ use muster_domain::{
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
+    time::Duration,
 };
+use tokio::time::Instant;
 
 /// One pace for each service and tenant, shared by all datasets and kept from sync to sync.
 #[derive(Debug, Clone)]

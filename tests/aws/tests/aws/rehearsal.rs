@@ -209,17 +209,6 @@ async fn the_secret_is_renewed(
     let here = world.simulator.tenant(tenant.id);
     here.set_secret(new, Duration::from_secs(86_400 * 5));
     let credential = format!("{}/credential", path(tenant));
-    let wrong = json!({"client_secret": "Wrong~secret~value.0123456789abcdef"});
-    let refused = muster
-        .manager
-        .json(Method::PUT, &credential, &wrong)
-        .await?;
-    assert_eq!(
-        refused.status,
-        StatusCode::UNPROCESSABLE_ENTITY,
-        "{}",
-        refused.text
-    );
     let good = json!({"client_secret": new});
     let renewed = muster.manager.json(Method::PUT, &credential, &good).await?;
     assert_eq!(renewed.status, StatusCode::OK, "{}", renewed.text);
