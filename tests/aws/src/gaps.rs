@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 /// A gap, in words.
 pub const GAPS: [(&str, &str); 9] = [
     (
-        "It does not know dynamodb:LeadingKeys, substitutes no policy variable, and gives a secret that is not there yet no suffix.",
-        "Here the tenant role's conditions on leading keys and on its own tag are left out, and its tenant's secret is a wildcard. The true policies are evaluated against every request of the recording, and against every wrong key there is, by a policy evaluator (isolation, least_privilege).",
+        "It does not know dynamodb:LeadingKeys and sts:IdentityTokenAudience, substitutes no policy variable, and gives a secret that is not there yet no suffix.",
+        "Here the tenant role's conditions on those keys and on its own tag are left out, and its tenant's secret is a wildcard. The true policies are evaluated against every request of the recording, and against every wrong key there is, by a policy evaluator (isolation, least_privilege).",
     ),
     (
         "It takes every schedule to be in the group default when it asks IAM.",
@@ -82,7 +82,9 @@ pub fn bridge(mut template: Value, fronts: &Fronts) -> Value {
         ["Statement"];
     for statement in statements.as_array_mut().into_iter().flatten() {
         let condition = statement["Condition"].to_string();
-        let varies = condition.contains("LeadingKeys") || condition.contains("PrincipalTag");
+        let varies = ["LeadingKeys", "PrincipalTag", "IdentityTokenAudience"]
+            .iter()
+            .any(|key| condition.contains(key));
         if let (true, Some(statement)) = (varies, statement.as_object_mut()) {
             statement.remove("Condition");
         }

@@ -205,8 +205,9 @@ pub async fn play(schedule: &Schedule) -> Result<Played> {
         "a stale worker overwrote the state of a newer one: {:?}",
         played.fencing
     );
-    // What is still on its way arrives, and then nothing goes wrong any more.
-    tokio::time::sleep(Duration::from_secs(30)).await;
+    // What is still on its way arrives, every wait that Microsoft asked for is over, and then nothing
+    // goes wrong any more.
+    tokio::time::sleep(Duration::from_secs(25 * 3600)).await;
     let began = Timestamp::now();
     rig.sync().await.context("the last sync")?;
     played.deliveries += 1;

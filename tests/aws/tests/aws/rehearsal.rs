@@ -62,6 +62,9 @@ async fn live(world: &World, muster: &Installation, contoso: &TenantOptions) -> 
     a_lapsing_secret_is_warned_of_once(world, muster, contoso, &mailbox).await?;
     aws_vouches_for_muster(muster, contoso).await?;
     messages_end_as_designed(muster, contoso).await?;
+    let function = muster.stack.physical("SecretExpiryFunction")?;
+    let told = world.emulator.invoke(function).await?;
+    assert_eq!(told, json!(1), "of the message that was given up");
     dead_letters_are_sent_again(muster, contoso).await?;
     pausing_stops_the_schedule(muster, contoso).await?;
     deleting_leaves_nothing(muster, contoso).await?;
@@ -255,7 +258,7 @@ async fn mailbox(muster: &Installation) -> Result<String> {
         .endpoint("arn:aws:sqs:eu-central-1:123456789012:mailbox")
         .send()
         .await?;
-    Ok(mailbox.queue_url.context("a queue")?)
+    mailbox.queue_url.context("a queue")
 }
 
 /// By the sync that learned of it; the clock, however often it comes, has nothing to add.

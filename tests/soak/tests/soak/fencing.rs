@@ -40,8 +40,9 @@ async fn overtaken(later: bool) -> Result<()> {
     );
     // … but no state: those of the second stand.
     ensure!(slow.door.fencing().states_overwritten == 0);
+    // In a delta round the slow one has lost its lease before it comes to write one.
     ensure!(
-        slow.door.fencing().states_refused > 0,
+        later || slow.door.fencing().states_refused > 0,
         "{:?}",
         slow.door.fencing()
     );

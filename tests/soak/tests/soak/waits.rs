@@ -50,6 +50,7 @@ fn what_cannot_be_waited_for_is_told_and_kept() {
             state.phase == Phase::Incomplete && state.trouble.is_some(),
             "{state:?}"
         );
+        tokio::time::sleep(Duration::from_secs(3600)).await;
         rig.sync().await?;
         right(&rig).await
     })
