@@ -207,7 +207,7 @@ pub async fn play(schedule: &Schedule) -> Result<Played> {
     );
     // What is still on its way arrives, every wait that Microsoft asked for is over, and then nothing
     // goes wrong any more.
-    tokio::time::sleep(Duration::from_secs(25 * 3600)).await;
+    tokio::time::sleep(Duration::from_secs(3660)).await;
     let began = Timestamp::now();
     rig.sync().await.context("the last sync")?;
     played.deliveries += 1;

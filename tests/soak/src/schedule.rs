@@ -224,7 +224,7 @@ fn graph_fault(dice: &mut Dice) -> Fault {
         3 => Some("2".to_owned()),
         4 => Some("95".to_owned()),
         5 => Some("soon".to_owned()),
-        6 => Some("86400".to_owned()),
+        6 => Some("3600".to_owned()),
         _ => {
             let at = now().as_second() + *dice.one::<i64>(&[2, 30, 570, 0]);
             let at = jiff::Timestamp::from_second(at).unwrap_or_default();
