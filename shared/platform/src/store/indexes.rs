@@ -1,10 +1,10 @@
 //! The stored index of each dataset: `TENANT#<tenant>#index`, sort key `<dataset>#<run>#<part>`, each
 //! a binary of at most 4,096 records. Which of them are believed is said by the dataset's state.
 
-use super::{Item, Store, StoreError, Units, partition, records::back_off, text};
+use super::{Item, Store, StoreError, Units, partition, text};
 use aws_sdk_dynamodb::{
     primitives::Blob,
-    types::{AttributeValue, KeysAndAttributes, ReturnConsumedCapacity},
+    types::{AttributeValue, ReturnConsumedCapacity},
 };
 use muster_domain::{
     Dataset, TenantId,
@@ -59,43 +59,11 @@ impl Store {
     ) -> Result<HashMap<String, Vec<u8>>, StoreError> {
         let mut found = HashMap::new();
         let keys = names.iter().map(|name| key(tenant, name)).collect();
-        let mut left: Option<Vec<Item>> = Some(keys);
-        let mut tries = 0;
-        while let Some(keys) = left.take() {
-            let asked = KeysAndAttributes::builder()
-                .set_keys(Some(keys))
-                .consistent_read(true)
-                .build()
-                .map_err(|e| StoreError::Unavailable(e.to_string()))?;
-            let got = self
-                .at(tenant)
-                .await
-                .batch_get_item()
-                .request_items(&self.assets, asked)
-                .return_consumed_capacity(ReturnConsumedCapacity::Total)
-                .send()
-                .await?;
-            units.read += got
-                .consumed_capacity()
-                .iter()
-                .filter_map(aws_sdk_dynamodb::types::ConsumedCapacity::capacity_units)
-                .sum::<f64>();
-            let mut responses = got.responses.unwrap_or_default();
-            for mut item in responses.remove(&self.assets).unwrap_or_default() {
-                if let (Some(AttributeValue::S(name)), Some(AttributeValue::B(part))) =
-                    (item.remove("sk"), item.remove("x"))
-                {
-                    found.insert(name, part.into_inner());
-                }
-            }
-            left = got
-                .unprocessed_keys
-                .unwrap_or_default()
-                .remove(&self.assets)
-                .map(|keys| keys.keys)
-                .filter(|keys| !keys.is_empty());
-            if left.is_some() {
-                back_off(&mut tries).await?;
+        for mut item in self.batch_get(tenant, keys, "sk, x", units).await? {
+            if let (Some(AttributeValue::S(name)), Some(AttributeValue::B(part))) =
+                (item.remove("sk"), item.remove("x"))
+            {
+                found.insert(name, part.into_inner());
             }
         }
         Ok(found)

@@ -171,51 +171,60 @@ impl Store {
             let keys = keys
                 .iter()
                 .map(|key| key_of(partition(tenant, dataset.name), key))
-                .collect::<Vec<_>>();
-            let mut left = Some(keys);
-            let mut tries = 0;
-            while let Some(keys) = left.take() {
-                let asked = KeysAndAttributes::builder()
-                    .set_keys(Some(keys))
-                    .projection_expression("sk, c")
-                    .consistent_read(true)
-                    .build()
-                    .map_err(|e| StoreError::Unavailable(e.to_string()))?;
-                let got = self
-                    .at(tenant)
-                    .await
-                    .batch_get_item()
-                    .request_items(&self.assets, asked)
-                    .return_consumed_capacity(ReturnConsumedCapacity::Total)
-                    .send()
-                    .await?;
-                units.read += got
-                    .consumed_capacity()
-                    .iter()
-                    .filter_map(aws_sdk_dynamodb::types::ConsumedCapacity::capacity_units)
-                    .sum::<f64>();
-                for item in got
-                    .responses()
-                    .and_then(|r| r.get(&self.assets))
-                    .into_iter()
-                    .flatten()
-                {
-                    if let (Some(key), Some(text)) = (get_text(item, "sk"), get_text(item, "c")) {
-                        found.insert(key.to_owned(), text.to_owned());
-                    }
-                }
-                left = got
-                    .unprocessed_keys
-                    .unwrap_or_default()
-                    .remove(&self.assets)
-                    .map(|k| k.keys)
-                    .filter(|k| !k.is_empty());
-                if left.is_some() {
-                    back_off(&mut tries).await?;
+                .collect();
+            for item in self.batch_get(tenant, keys, "sk, c", &mut units).await? {
+                if let (Some(key), Some(text)) = (get_text(&item, "sk"), get_text(&item, "c")) {
+                    found.insert(key.to_owned(), text.to_owned());
                 }
             }
         }
         Ok((found, units))
+    }
+
+    /// The items of these keys that are stored, asked for until none is put off.
+    pub(super) async fn batch_get(
+        &self,
+        tenant: TenantId,
+        keys: Vec<Item>,
+        attributes: &str,
+        units: &mut Units,
+    ) -> Result<Vec<Item>, StoreError> {
+        let mut found = Vec::with_capacity(keys.len());
+        let mut left = Some(keys);
+        let mut tries = 0;
+        while let Some(keys) = left.take() {
+            let asked = KeysAndAttributes::builder()
+                .set_keys(Some(keys))
+                .projection_expression(attributes)
+                .consistent_read(true)
+                .build()
+                .map_err(|e| StoreError::Unavailable(e.to_string()))?;
+            let got = self
+                .at(tenant)
+                .await
+                .batch_get_item()
+                .request_items(&self.assets, asked)
+                .return_consumed_capacity(ReturnConsumedCapacity::Total)
+                .send()
+                .await?;
+            units.read += got
+                .consumed_capacity()
+                .iter()
+                .filter_map(aws_sdk_dynamodb::types::ConsumedCapacity::capacity_units)
+                .sum::<f64>();
+            let mut responses = got.responses.unwrap_or_default();
+            found.append(&mut responses.remove(&self.assets).unwrap_or_default());
+            left = got
+                .unprocessed_keys
+                .unwrap_or_default()
+                .remove(&self.assets)
+                .map(|keys| keys.keys)
+                .filter(|keys| !keys.is_empty());
+            if left.is_some() {
+                back_off(&mut tries).await?;
+            }
+        }
+        Ok(found)
     }
 
     /// One page of records in key order, about a megabyte, with the key to go on after.
