@@ -143,3 +143,50 @@ fn no_ticket() -> Problem {
         "This download link is older than a minute, or was not made here. Go back to the table and choose Download CSV again; a program asks the API again and follows its redirect.",
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use muster_domain::datasets;
+    use muster_platform::seal::KeyBytes;
+
+    fn secret(key: u8) -> PortalSecret {
+        PortalSecret::given(&KeyBytes([key; 32]))
+    }
+
+    async fn link(secret: &PortalSecret, now: Timestamp) -> String {
+        let exports = ExportUrl("https://export.example/".parse().expect("a URL"));
+        let users = datasets::find("users").expect("a dataset");
+        let tenant = "6f1c0c5e-0b7a-4a4f-9c55-2f6d8f0a1b2c"
+            .parse()
+            .expect("a GUID");
+        let query = Some("format=csv&q=a%26b");
+        let on = exports.redirect(secret, tenant, users, query, now);
+        let on = on.await.expect("a redirect");
+        let to = on.headers()[axum::http::header::LOCATION].to_str();
+        to.expect("a text").to_owned()
+    }
+
+    #[tokio::test]
+    async fn a_ticket_is_for_what_was_asked_for_a_minute_and_of_this_key() {
+        let (own, now) = (secret(1), muster_platform::now());
+        let link = link(&own, now).await;
+        let query = link.split_once('?').expect("a query").1;
+        let ticket = open(&own, Some(query), now).await.expect("good");
+        assert_eq!(ticket.dataset, "users");
+        assert_eq!(ticket.query, "format=csv&q=a%26b");
+        let last = now + LIFE - SignedDuration::from_secs(1);
+        assert!(open(&own, Some(query), last).await.is_ok());
+        let forged = format!("{query}A");
+        for (secret, query, at) in [
+            (&own, Some(query), now + LIFE),
+            (&secret(2), Some(query), now),
+            (&own, Some(forged.as_str()), now),
+            (&own, Some("ticket="), now),
+            (&own, None, now),
+        ] {
+            let refused = open(secret, query, at).await.expect_err("refused");
+            assert_eq!(refused.status, StatusCode::FORBIDDEN);
+        }
+    }
+}
