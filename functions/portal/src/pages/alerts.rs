@@ -139,10 +139,10 @@ fn add(caller: &Caller, errors: &[ProblemField]) -> Markup {
 
 fn times(settings: &Settings, caller: &Caller, errors: &[ProblemField]) -> Markup {
     let days: Vec<String> = settings.days_before.iter().map(i64::to_string).collect();
-    let hour = |id: &str, value: Option<i8>| {
+    let hour = |id: &str, none: &str, value: Option<i8>| {
         html! {
             select id=(id) name=(id) aria-describedby=(format!("{id}-hint")) {
-                option value="" selected[value.is_none()] { "–" }
+                option value="" selected[value.is_none()] { (none) }
                 @for hour in 0..24_i8 { option value=(hour) selected[value == Some(hour)] { (format!("{hour:02}:00")) } }
             }
         }
@@ -158,10 +158,10 @@ fn times(settings: &Settings, caller: &Caller, errors: &[ProblemField]) -> Marku
                 input #stale_hours type="number" name="stale_hours" min="24" max="720" value=(settings.stale_hours) required aria-describedby="stale_hours-hint";
             }))
             div.pair {
-                (field(errors, "quiet", "Quiet from", "UTC. Nothing is sent then.", &hour("quiet", settings.quiet.map(|q| q.from))))
-                (field(errors, "quiet_to", "until", "What waited is sent then.", &hour("quiet_to", settings.quiet.map(|q| q.to))))
+                (field(errors, "quiet", "Quiet from", "UTC. Nothing is sent then.", &hour("quiet", "Never", settings.quiet.map(|q| q.from))))
+                (field(errors, "quiet_to", "until", "What waited is sent then.", &hour("quiet_to", "–", settings.quiet.map(|q| q.to))))
             }
-            (field(errors, "digest_hour", "One message a day at", "UTC. What is urgent comes at once all the same. – sends each by itself.", &hour("digest_hour", settings.digest_hour)))
+            (field(errors, "digest_hour", "One message a day at", "UTC. What is urgent comes at once all the same.", &hour("digest_hour", "No: each by itself", settings.digest_hour)))
             p.actions { button.second { "Save" } }
         }
     }
