@@ -78,7 +78,7 @@ FUNCTIONS := muster-portal muster-oauth-callback muster-sync muster-secret-expir
 bootstraps: $(AWS_TOOLS)/.installed ## the Lambda bootstraps
 	PATH=$(AWS_TOOLS)/bin:$$PATH cargo lambda build --release --locked $(addprefix --package ,$(FUNCTIONS))
 
-sizes: bootstraps ## bytes of each bootstrap, and milliseconds from start to first request
+sizes: bootstraps ## bytes of each bootstrap, and milliseconds from start to first request; into docs/performance.md
 	cargo run --locked --quiet --package muster-aws --bin cold_start
 
 # Pinned, and built into the target directory: nothing of the user's is changed.

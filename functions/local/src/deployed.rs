@@ -5,6 +5,7 @@ use anyhow::{Context, bail};
 use aws_config::{BehaviorVersion, SdkConfig};
 use muster_platform::{
     Store,
+    http::Http,
     schedule::{EventBridgeSchedule, Schedule},
     tenant_sessions::TenantSessions,
     vault::{SecretsManagerVault, Vault},
@@ -33,7 +34,10 @@ impl Deployed {
     /// # Errors
     /// When there is no such stack, it is not Muster's, or AWS does not answer.
     pub async fn find(stack: &str) -> anyhow::Result<Self> {
-        let config = aws_config::load_defaults(BehaviorVersion::latest()).await;
+        let config = aws_config::defaults(BehaviorVersion::latest())
+            .http_client(Http::default())
+            .load()
+            .await;
         let Some(region) = config.region().cloned() else {
             bail!(
                 "no AWS region is set; give one in AWS_REGION, or choose a profile with AWS_PROFILE"

@@ -6,6 +6,7 @@ use anyhow::Context;
 use muster_platform::{
     Services, Store,
     alert::Alerts,
+    http::Http,
     metrics::Metrics,
     microsoft::Microsoft,
     now,
@@ -90,7 +91,7 @@ impl Stack {
             schedule: Schedule::Local(schedule.clone()),
             metrics: Metrics::Off,
             alerts: Alerts::Log,
-            microsoft: Microsoft::new(options.login_url, options.graph_url)?,
+            microsoft: Microsoft::new(Http::default(), options.login_url, options.graph_url),
             public_url,
         };
         let (stop, stopping) = watch::channel(false);

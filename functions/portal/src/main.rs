@@ -12,7 +12,10 @@ async fn main() -> Result<(), lambda_http::Error> {
     lambda_environment::init_log();
     let services = Services::on_aws()?;
     services.portal_secret.is_named()?;
-    let access = Access::by_oidc(Oidc::new(Settings::from_env()?)?);
+    let access = Access::by_oidc(Oidc::new(
+        services.microsoft.http().clone(),
+        Settings::from_env()?,
+    ));
     let context = Context::new(services, access).with_exports(ExportUrl::from_env()?);
     lambda_http::run(muster_portal::router(Arc::new(context))).await
 }

@@ -5,7 +5,7 @@
 //! AWS Lambda Developer Guide, "Using Lambda environment variables" and "Configuring advanced
 //! logging controls for your Lambda function".
 
-use crate::services::SettingError;
+use crate::{http::Http, services::SettingError};
 use aws_config::{
     BehaviorVersion, Region, SdkConfig, environment::EnvironmentVariableCredentialsProvider,
 };
@@ -21,13 +21,14 @@ const ENDPOINT: &str = "AWS_ENDPOINT_URL";
 ///
 /// # Errors
 /// When it names no region.
-pub fn sdk_config() -> Result<SdkConfig, SettingError> {
+pub fn sdk_config(http: Http) -> Result<SdkConfig, SettingError> {
     let region = std::env::var(REGION).map_err(|_| SettingError::Missing(REGION))?;
     let credentials = EnvironmentVariableCredentialsProvider::new();
     let mut config = SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new(region))
         .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .http_client(http)
         .time_source(SystemTimeSource::new())
         .sleep_impl(TokioSleep::new())
         .service_config(ServiceEndpoints);

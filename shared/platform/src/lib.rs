@@ -11,6 +11,7 @@ pub mod clock;
 pub mod connect;
 pub mod consent;
 pub mod disconnect;
+pub mod http;
 pub mod lambda_environment;
 pub mod metrics;
 pub mod microsoft;

@@ -3,6 +3,7 @@
 use crate::{
     Store,
     alert::Alerts,
+    http::Http,
     lambda_environment,
     metrics::Metrics,
     microsoft::Microsoft,
@@ -54,10 +55,9 @@ impl Services {
     /// # Errors
     /// When a setting is missing or wrong.
     pub fn on_aws() -> Result<Self, SettingError> {
-        let config = lambda_environment::sdk_config()?;
-        let wrong = |name, e: &dyn std::fmt::Display| SettingError::Wrong(name, e.to_string());
-        let microsoft = Microsoft::new(url("LOGIN_URL")?, url("GRAPH_URL")?)
-            .map_err(|e| wrong("SSL_CERT_FILE", &e))?;
+        let http = Http::default();
+        let config = lambda_environment::sdk_config(http.clone())?;
+        let microsoft = Microsoft::new(http, url("LOGIN_URL")?, url("GRAPH_URL")?);
         let tenants = TenantSessions::of_role(config.clone(), setting("TENANT_ROLE_ARN")?);
         let microsoft = microsoft.with_web_identity(tenants.clone());
         Ok(Self {

@@ -5,12 +5,20 @@
 //! AWS, "IAM tutorial: Define permissions to access AWS resources based on tags" and "Using IAM
 //! policy conditions for fine-grained access control" (DynamoDB).
 
-use aws_config::{SdkConfig, identity::IdentityCache, sts::AssumeRoleProvider};
-use aws_sdk_dynamodb::config::SharedCredentialsProvider;
+use aws_config::{SdkConfig, identity::IdentityCache};
+use aws_credential_types::{
+    Credentials,
+    provider::{
+        self, ProvideCredentials, SharedCredentialsProvider, error::CredentialsError,
+        future::ProvideCredentials as Providing,
+    },
+};
+use aws_sdk_sts::types::Tag;
 use muster_domain::TenantId;
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
+    time::SystemTime,
 };
 
 /// The session tag that names the tenant.
@@ -71,25 +79,23 @@ impl TenantSessions {
 
     /// The session of a tenant. Nothing is asked of AWS here: the credentials come with the first
     /// request, are shared by both clients, and are renewed shortly before they expire.
-    pub async fn session(&self, tenant: TenantId) -> TenantSession {
+    pub fn session(&self, tenant: TenantId) -> TenantSession {
         if let Some(session) = self.kept(tenant, None) {
             return session;
         }
-        let session = self.begin(tenant).await;
+        let session = self.begin(tenant);
         self.kept(tenant, Some(session.clone())).unwrap_or(session)
     }
 
-    async fn begin(&self, tenant: TenantId) -> TenantSession {
+    fn begin(&self, tenant: TenantId) -> TenantSession {
         let Some(role_arn) = &self.inner.role_arn else {
             return TenantSession::new(&self.inner.config);
         };
-        let provider = AssumeRoleProvider::builder(role_arn)
-            .configure(&self.inner.config)
-            // 36 characters of [0-9a-f-]: CloudTrail shows whose session it is.
-            .session_name(tenant.to_string())
-            .tags([(TENANT_TAG, tenant.to_string())])
-            .build()
-            .await;
+        let provider = TenantRole {
+            sts: aws_sdk_sts::Client::new(&self.inner.config),
+            arn: role_arn.clone(),
+            tenant,
+        };
         let config = self
             .inner
             .config
@@ -130,6 +136,52 @@ impl TenantSessions {
     }
 }
 
+/// The tenant role, assumed for one tenant.
+#[derive(Debug)]
+struct TenantRole {
+    sts: aws_sdk_sts::Client,
+    arn: String,
+    tenant: TenantId,
+}
+
+impl TenantRole {
+    async fn assume(&self) -> provider::Result {
+        let tag = Tag::builder()
+            .key(TENANT_TAG)
+            .value(self.tenant.to_string());
+        let assumed = self
+            .sts
+            .assume_role()
+            .role_arn(&self.arn)
+            // 36 characters of [0-9a-f-]: CloudTrail shows whose session it is.
+            .role_session_name(self.tenant.to_string())
+            .tags(tag.build().map_err(CredentialsError::unhandled)?)
+            .send()
+            .await
+            .map_err(CredentialsError::provider_error)?;
+        let session = assumed
+            .credentials
+            .ok_or_else(|| CredentialsError::unhandled("STS answered without credentials"))?;
+        let expires = SystemTime::try_from(session.expiration);
+        Ok(Credentials::new(
+            session.access_key_id,
+            session.secret_access_key,
+            Some(session.session_token),
+            Some(expires.map_err(CredentialsError::unhandled)?),
+            "TenantRole",
+        ))
+    }
+}
+
+impl ProvideCredentials for TenantRole {
+    fn provide_credentials<'a>(&'a self) -> Providing<'a>
+    where
+        Self: 'a,
+    {
+        Providing::new(self.assume())
+    }
+}
+
 impl TenantSession {
     fn new(config: &SdkConfig) -> Self {
         Self {
@@ -143,14 +195,15 @@ impl TenantSession {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::Http;
     use aws_config::{BehaviorVersion, Region};
 
-    async fn role() -> TenantSessions {
-        let config = aws_config::defaults(BehaviorVersion::latest())
+    fn role() -> TenantSessions {
+        let config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
             .region(Region::new("eu-central-1"))
-            .no_credentials()
-            .load()
-            .await;
+            .http_client(Http::loopback())
+            .build();
         TenantSessions::of_role(config, "arn:aws:iam::123456789012:role/tenant".to_owned())
     }
 
@@ -160,13 +213,13 @@ mod tests {
             .expect("a GUID")
     }
 
-    #[tokio::test]
-    async fn the_sessions_of_a_warm_environment_are_bounded_and_the_latest_used_stay() {
-        let role = role().await;
-        role.session(tenant(0)).await;
+    #[test]
+    fn the_sessions_of_a_warm_environment_are_bounded_and_the_latest_used_stay() {
+        let role = role();
+        role.session(tenant(0));
         for number in 1..SESSIONS + 10 {
-            role.session(tenant(number)).await;
-            role.session(tenant(0)).await;
+            role.session(tenant(number));
+            role.session(tenant(0));
         }
         let sessions = role.inner.sessions.lock().expect("not poisoned");
         assert_eq!(sessions.len(), SESSIONS);

@@ -4,6 +4,7 @@ use crate::tools::Tools;
 use anyhow::{Context, bail};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::config::Credentials;
+use muster_platform::http::Http;
 use std::{path::Path, process::Stdio, time::Duration};
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
@@ -147,7 +148,7 @@ pub fn config(endpoint: &str, credentials: Credentials) -> SdkConfig {
             credentials,
         ))
         .endpoint_url(endpoint)
-        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .http_client(Http::loopback())
         .build()
 }
 

@@ -6,6 +6,7 @@ use muster_domain::{TenantId, state::Counters};
 use muster_platform::{
     Services, Store,
     alert::Alerts,
+    http::Http,
     metrics::Metrics,
     microsoft::Microsoft,
     portal_secret::PortalSecret,
@@ -76,7 +77,7 @@ pub fn services(
         queue: Queue::Local(queue),
         metrics: Metrics::Off,
         alerts: Alerts::Log,
-        microsoft: Microsoft::new(Some(login), Some(graph))?,
+        microsoft: Microsoft::new(Http::default(), Some(login), Some(graph)),
         public_url: "http://localhost:8365".parse()?,
     };
     Ok((services, receiver))

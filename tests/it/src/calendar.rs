@@ -8,7 +8,8 @@ use muster_domain::{
     Integration, TenantId, alert::ChannelKind, connect::MOST_CADENCE_MINUTES, datasets,
 };
 use muster_platform::{
-    Services, alerting, clock::ahead, microsoft::Microsoft, now, tenant_sessions::TenantSessions,
+    Services, alerting, clock::ahead, http::Http, microsoft::Microsoft, now,
+    tenant_sessions::TenantSessions,
 };
 use muster_sync::Outcome;
 use secrecy::SecretString;
@@ -49,9 +50,10 @@ impl Calendar {
         let sts = FakeSts::start().await?;
         let hook = Hook::start().await?;
         let microsoft = Microsoft::new(
+            Http::default(),
             Some(world.simulator.login_url()),
             Some(world.simulator.graph_url()),
-        )?;
+        );
         let sessions = TenantSessions::of_administrator(sts.config().await);
         let services = Services {
             microsoft: microsoft.with_web_identity(sessions),

@@ -4,6 +4,7 @@ use crate::Issuer;
 use muster_platform::{
     Services, Store,
     alert::Alerts,
+    http::Http,
     metrics::Metrics,
     microsoft::Microsoft,
     oidc::{Oidc, Settings},
@@ -81,10 +82,10 @@ impl OidcPortal {
             queue: Queue::Local(queue),
             alerts: Alerts::Log,
             metrics: Metrics::Off,
-            microsoft: Microsoft::new(Some(nowhere.clone()), Some(nowhere))?,
+            microsoft: Microsoft::new(Http::default(), Some(nowhere.clone()), Some(nowhere)),
             public_url: public_url.map_or_else(|| url.parse(), Ok)?,
         };
-        let access = Access::by_oidc(Oidc::new(settings)?);
+        let access = Access::by_oidc(Oidc::new(Http::default(), settings));
         let router = muster_portal::router(Arc::new(Context::new(services, access)));
         let server = tokio::spawn(async move {
             axum::serve(listener, router).await.ok();

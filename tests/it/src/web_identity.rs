@@ -7,6 +7,7 @@ use axum::{Router, extract::State, http::header, routing::post};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use jiff::Timestamp;
+use muster_platform::http::Http;
 use serde_json::json;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -63,6 +64,7 @@ impl FakeSts {
             .region(Region::new("eu-central-1"))
             .credentials_provider(Credentials::new("id", "key", None, None, "test"))
             .endpoint_url(&self.url)
+            .http_client(Http::loopback())
             .load()
             .await
     }

@@ -14,6 +14,7 @@ use muster_domain::{
 use muster_platform::{
     Services, Store,
     alert::Alerts,
+    http::Http,
     metrics::Metrics,
     microsoft::Microsoft,
     now,
@@ -135,7 +136,11 @@ impl Rig {
         let (queue, queued) = LocalQueue::new();
         let schedule = LocalSchedule::start(queue.clone());
         let rig = Self {
-            http: Microsoft::new(Some(simulator.login_url()), Some(simulator.graph_url()))?,
+            http: Microsoft::new(
+                Http::default(),
+                Some(simulator.login_url()),
+                Some(simulator.graph_url()),
+            ),
             microsoft: simulator.tenant(options.id),
             tenant: options.id.into(),
             datasets: setup.datasets.clone(),

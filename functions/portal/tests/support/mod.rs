@@ -21,6 +21,7 @@ use muster_domain::{
 use muster_platform::{
     Services, Store,
     alert::Alerts,
+    http::Http,
     metrics::Metrics,
     microsoft::Microsoft,
     oidc::{Oidc, Settings},
@@ -87,8 +88,8 @@ impl Portal {
     /// A portal of an issuer that cannot be reached.
     pub async fn start_by_oidc() -> Self {
         let issuer = "http://127.0.0.1:9/pool".parse().expect("an issuer");
-        let oidc = Oidc::new(Settings::new(issuer, "muster".to_owned()));
-        Self::with_access(Access::by_oidc(oidc.expect("a client"))).await
+        let oidc = Oidc::new(Http::default(), Settings::new(issuer, "muster".to_owned()));
+        Self::with_access(Access::by_oidc(oidc)).await
     }
 
     pub fn routes(&self) -> Vec<(&'static str, &'static str)> {
@@ -118,7 +119,7 @@ impl Portal {
             queue: Queue::Local(queue),
             metrics: Metrics::Off,
             alerts: Alerts::Log,
-            microsoft: Microsoft::new(Some(nowhere.clone()), Some(nowhere)).expect("a client"),
+            microsoft: Microsoft::new(Http::default(), Some(nowhere.clone()), Some(nowhere)),
             public_url: "http://localhost:8365".parse().expect("a URL"),
         };
         let context = Arc::new(Context::new(services, access));

@@ -37,15 +37,12 @@ impl Microsoft {
         url: Url,
         bearer: &SecretString,
     ) -> Result<Answer, Fault> {
-        let request = self
-            .http
+        let http = self.http.client().map_err(passing)?;
+        let request = http
             .get(url)
             .bearer_auth(bearer.expose_secret())
             .header("x-ms-throttle-priority", "low");
-        let response = request
-            .send()
-            .await
-            .map_err(|e| Fault::Passing(wire_trouble(&e).to_owned()))?;
+        let response = request.send().await.map_err(passing)?;
         if response.status().is_redirection() && dataset.enumeration == Enumeration::Report {
             let location = response
                 .headers()
@@ -54,12 +51,7 @@ impl Microsoft {
             let url = hosts
                 .follow_report(location.unwrap_or_default())
                 .map_err(|_| foreign())?;
-            let response = self
-                .http
-                .get(url)
-                .send()
-                .await
-                .map_err(|e| Fault::Passing(wire_trouble(&e).to_owned()))?;
+            let response = http.get(url).send().await.map_err(passing)?;
             // The download link is short-lived: whatever is wrong with it, asking Graph for a new one may help.
             if !response.status().is_success() {
                 return Err(Fault::Passing(format!(
@@ -95,6 +87,10 @@ impl Microsoft {
     }
 }
 
+fn passing(error: reqwest::Error) -> Fault {
+    Fault::Passing(wire_trouble(&error).to_owned())
+}
+
 fn foreign() -> Fault {
     Fault::Refused {
         status: 302,
@@ -119,7 +115,7 @@ async fn whole(mut response: reqwest::Response) -> Result<Answer, Fault> {
             }
             Ok(Some(chunk)) => body.extend_from_slice(&chunk),
             Ok(None) => return Ok(Answer { body, quota_used }),
-            Err(error) => return Err(Fault::Passing(wire_trouble(&error).to_owned())),
+            Err(error) => return Err(passing(error)),
         }
     }
 }

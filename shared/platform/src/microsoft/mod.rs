@@ -13,15 +13,14 @@ pub use proof::{AUDIENCE, KIND, WebIdentity, federated, hint, kind_of, mark};
 pub use registration::{NewPassword, PasswordRefusal, Registration};
 pub use sign_in::{Discovery, SignInFailure, Token};
 
-use crate::tenant_sessions::TenantSessions;
+use crate::{http::Http, tenant_sessions::TenantSessions};
 use muster_domain::cloud::{Cloud, Hosts};
-use std::time::Duration;
 use url::Url;
 
 /// The client for Microsoft's services. Never follows a redirect by itself.
 #[derive(Debug, Clone)]
 pub struct Microsoft {
-    http: reqwest::Client,
+    http: Http,
     login: Option<Url>,
     graph: Option<Url>,
     paces: Paces,
@@ -30,25 +29,16 @@ pub struct Microsoft {
 
 impl Microsoft {
     /// A client for Microsoft's own hosts, or for what replaces them in this installation.
-    ///
-    /// # Errors
-    /// When the TLS stack cannot be set up.
-    pub fn new(login: Option<Url>, graph: Option<Url>) -> Result<Self, reqwest::Error> {
-        let http = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(Duration::from_secs(10))
-            .read_timeout(Duration::from_secs(60))
-            .user_agent(concat!("Muster/", env!("CARGO_PKG_VERSION")))
-            .build()?;
+    pub fn new(http: Http, login: Option<Url>, graph: Option<Url>) -> Self {
         // The published quotas are those of Microsoft's own hosts.
         let paces = Paces::new(graph.is_none());
-        Ok(Self {
+        Self {
             http,
             login,
             graph,
             paces,
             tenants: None,
-        })
+        }
     }
 
     /// The same, held to the published quotas whatever replaces Microsoft's hosts.
@@ -56,6 +46,11 @@ impl Microsoft {
     pub fn within_quotas(mut self) -> Self {
         self.paces = Paces::new(true);
         self
+    }
+
+    /// What carries its requests, for others to share.
+    pub fn http(&self) -> &Http {
+        &self.http
     }
 
     /// How fast it may be asked.
@@ -80,7 +75,9 @@ impl Microsoft {
 
 /// An HTTP failure in words, without the URL: it may hold a page token or a signed query.
 fn wire_trouble(error: &reqwest::Error) -> &'static str {
-    if error.is_timeout() {
+    if error.is_builder() {
+        "no secure connection can be set up on this machine"
+    } else if error.is_timeout() {
         "no answer in time"
     } else if error.is_connect() {
         "no connection"

@@ -122,7 +122,6 @@ impl Microsoft {
         };
         let asked = tenants
             .session(tenant)
-            .await
             .sts
             .get_web_identity_token()
             .audience(AUDIENCE)

@@ -182,16 +182,13 @@ impl Microsoft {
     ) -> Result<Vec<u8>, PasswordRefusal> {
         let other = |why: String| PasswordRefusal::Other(why);
         let url = hosts.graph(&format!("/v1.0/applications/{object_id}/{action}"));
-        let request = self.http.post(url).bearer_auth(bearer.expose_secret());
-        let sent = request.json(ask).send().await;
-        let mut response = sent.map_err(|e| other(wire_trouble(&e).to_owned()))?;
+        let broken = |e: reqwest::Error| other(wire_trouble(&e).to_owned());
+        let http = self.http.client().map_err(broken)?;
+        let request = http.post(url).bearer_auth(bearer.expose_secret());
+        let mut response = request.json(ask).send().await.map_err(broken)?;
         let status = response.status().as_u16();
         let mut body = Vec::new();
-        while let Some(chunk) = response
-            .chunk()
-            .await
-            .map_err(|e| other(wire_trouble(&e).to_owned()))?
-        {
+        while let Some(chunk) = response.chunk().await.map_err(broken)? {
             if body.len() + chunk.len() > LONGEST_ANSWER {
                 return Err(other("an answer too large to read".to_owned()));
             }

@@ -73,7 +73,7 @@ impl Microsoft {
             directory.hyphenated()
         );
         let url = self.hosts(cloud).login(&path);
-        let (status, body) = self.ask(self.http.get(url)).await?;
+        let (status, body) = self.ask(self.client()?.get(url)).await?;
         if status == 200 {
             let found: Configuration = serde_json::from_slice(&body).map_err(|_| unreadable())?;
             let sub_scope = found.tenant_region_sub_scope.unwrap_or_default();
@@ -117,7 +117,7 @@ impl Microsoft {
                 .iter()
                 .map(|(name, value)| (*name, value.expose_secret())),
         );
-        let (status, body) = self.ask(self.http.post(url).form(&form)).await?;
+        let (status, body) = self.ask(self.client()?.post(url).form(&form)).await?;
         if status != 200 {
             return Err(SignInFailure::Refused(SignInError::read(&body)));
         }
@@ -133,8 +133,11 @@ impl Microsoft {
         })
     }
 
+    fn client(&self) -> Result<&reqwest::Client, SignInFailure> {
+        self.http.client().map_err(broken)
+    }
+
     async fn ask(&self, request: reqwest::RequestBuilder) -> Result<(u16, Vec<u8>), SignInFailure> {
-        let broken = |e: reqwest::Error| SignInFailure::Unreachable(wire_trouble(&e).to_owned());
         let mut response = request.send().await.map_err(broken)?;
         let status = response.status().as_u16();
         let mut body = Vec::new();
@@ -149,6 +152,10 @@ impl Microsoft {
         }
         Ok((status, body))
     }
+}
+
+fn broken(error: reqwest::Error) -> SignInFailure {
+    SignInFailure::Unreachable(wire_trouble(&error).to_owned())
 }
 
 fn unreadable() -> SignInFailure {

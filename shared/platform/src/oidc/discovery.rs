@@ -6,6 +6,7 @@ use super::{
     settings::{Settings, is_private},
     token::Keys,
 };
+use crate::http::Http;
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use std::{
@@ -41,7 +42,7 @@ pub(super) struct Document {
 /// The issuer, over HTTP.
 #[derive(Debug)]
 pub(super) struct Wire {
-    http: reqwest::Client,
+    http: Http,
     document: OnceCell<Document>,
     keys: RwLock<Arc<Keys>>,
     looked: Mutex<Looked>,
@@ -54,19 +55,14 @@ struct Looked(Option<(Timestamp, bool)>);
 
 impl Wire {
     /// Nothing is asked of the issuer here.
-    pub(super) fn new() -> Result<Self, reqwest::Error> {
-        let http = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .timeout(PATIENCE)
-            .user_agent(concat!("Muster/", env!("CARGO_PKG_VERSION")))
-            .build()?;
-        Ok(Self {
+    pub(super) fn new(http: Http) -> Self {
+        Self {
             http,
             document: OnceCell::new(),
             keys: RwLock::default(),
             looked: Mutex::default(),
             failed: RwLock::default(),
-        })
+        }
     }
 
     /// The discovery document. A failure is told again for a few seconds without asking.
@@ -93,7 +89,7 @@ impl Wire {
     }
 
     async fn fetch_document(&self, settings: &Settings) -> Result<Document, Unreachable> {
-        let (status, body) = self.ask(self.http.get(settings.issuer.discovery())).await?;
+        let (status, body) = self.get(&settings.issuer.discovery()).await?;
         if status != 200 {
             return Err(Unreachable::Status(status));
         }
@@ -154,7 +150,7 @@ impl Wire {
 
     async fn fetch_keys(&self, settings: &Settings, now: Timestamp) -> Result<Keys, Unreachable> {
         let url = self.document(settings, now).await?.jwks_uri.clone();
-        let (status, body) = self.ask(self.http.get(url)).await?;
+        let (status, body) = self.get(url.as_str()).await?;
         if status != 200 {
             return Err(Unreachable::Status(status));
         }
@@ -162,8 +158,13 @@ impl Wire {
     }
 
     /// Sends a request to an endpoint of the issuer's.
-    pub(super) fn post(&self, url: Url) -> reqwest::RequestBuilder {
-        self.http.post(url)
+    pub(super) fn post(&self, url: Url) -> Result<reqwest::RequestBuilder, Unreachable> {
+        Ok(self.http.client().map_err(|e| trouble(&e))?.post(url))
+    }
+
+    async fn get(&self, url: &str) -> Result<(u16, Vec<u8>), Unreachable> {
+        let http = self.http.client().map_err(|e| trouble(&e))?;
+        self.ask(http.get(url)).await
     }
 
     /// Sends, and reads an answer of bounded length.
@@ -171,7 +172,11 @@ impl Wire {
         &self,
         request: reqwest::RequestBuilder,
     ) -> Result<(u16, Vec<u8>), Unreachable> {
-        let mut response = request.send().await.map_err(|e| trouble(&e))?;
+        let mut response = request
+            .timeout(PATIENCE)
+            .send()
+            .await
+            .map_err(|e| trouble(&e))?;
         let status = response.status().as_u16();
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|e| trouble(&e))? {

@@ -13,7 +13,7 @@ pub use attempt::{Attempt, Attempts};
 pub use settings::{BadIssuer, Issuer, Settings};
 pub use token::NotProven;
 
-use crate::session::Role;
+use crate::{http::Http, session::Role};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use discovery::{Document, Wire};
 use jiff::Timestamp;
@@ -127,14 +127,11 @@ struct NotMinted {
 
 impl Oidc {
     /// Sign-in at this issuer, of which nothing is asked yet.
-    ///
-    /// # Errors
-    /// When the TLS stack cannot be set up.
-    pub fn new(settings: Settings) -> Result<Self, reqwest::Error> {
-        Ok(Self {
+    pub fn new(http: Http, settings: Settings) -> Self {
+        Self {
             settings,
-            wire: Wire::new()?,
-        })
+            wire: Wire::new(http),
+        }
     }
 
     /// The settings.
@@ -238,7 +235,8 @@ impl Oidc {
             ("redirect_uri", redirect_uri),
             ("code_verifier", attempt.verifier.expose_secret()),
         ];
-        let mut request = self.wire.post(document.token_endpoint.clone());
+        let request = self.wire.post(document.token_endpoint.clone());
+        let mut request = request.map_err(SignInError::Unreachable)?;
         let id = self.settings.client_id.as_str();
         match client_secret {
             Some(secret) if takes_basic(document) => {

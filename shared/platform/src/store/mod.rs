@@ -27,7 +27,7 @@ pub use leases::Lease;
 pub use records::{Batch, RecordPage, Units, Unseen};
 pub use transfer::Transferred;
 
-use crate::{no_answer, tenant_sessions::TenantSessions};
+use crate::{http::Http, no_answer, tenant_sessions::TenantSessions};
 use aws_sdk_dynamodb::{
     Client,
     config::{BehaviorVersion, Credentials, Region},
@@ -89,13 +89,12 @@ impl Store {
 
     /// A store on an embedded server at this loopback address.
     pub fn embedded(address: std::net::SocketAddr) -> Self {
-        let http = aws_smithy_http_client::Builder::new().build_http();
         let config = aws_sdk_dynamodb::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .endpoint_url(format!("http://{address}"))
             .region(Region::new("local"))
             .credentials_provider(Credentials::new("local", "local", None, None, "embedded"))
-            .http_client(http)
+            .http_client(Http::loopback())
             .build();
         Self {
             own: Client::from_conf(config),
@@ -108,7 +107,7 @@ impl Store {
     /// The client that reaches a tenant's items.
     async fn at(&self, tenant: TenantId) -> Client {
         match &self.tenants {
-            Some(role) => role.session(tenant).await.dynamodb,
+            Some(role) => role.session(tenant).dynamodb,
             None => self.own.clone(),
         }
     }

@@ -212,7 +212,7 @@ impl SecretsManagerVault {
     }
 
     async fn at(&self, tenant: TenantId) -> Client {
-        self.tenants.session(tenant).await.secrets
+        self.tenants.session(tenant).secrets
     }
 
     fn name(&self, tenant: TenantId) -> String {

@@ -1,11 +1,13 @@
-//! Prints the size of each bootstrap, and how long it takes from its start to asking Lambda's
-//! runtime API for its first event, beside a function of the same runtime that does nothing.
+//! Writes into docs/performance.md the size of each bootstrap, and how long it takes from its start to
+//! asking Lambda's runtime API for its first event, beside a function of the same runtime that does
+//! nothing.
 //! <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>
 
 use anyhow::{Context, Result};
 use axum::{Router, extract::State, routing::get};
 use muster_aws::{deployment::BINARIES, template, tools};
 use std::{
+    fmt::Write,
     path::Path,
     process::Stdio,
     time::{Duration, Instant},
@@ -26,8 +28,10 @@ async fn main() -> Result<()> {
         .collect();
     names.sort();
     names.dedup();
-    println!("| bootstrap | bytes | ms to the first request, median of {RUNS} | slowest |");
-    println!("|---|---:|---:|---:|");
+    let mut table = format!(
+        "| bootstrap, {} | bytes | ms to the first request, median of {RUNS} | slowest |\n|---|---:|---:|---:|\n",
+        std::env::consts::ARCH
+    );
     for binary in ["do-nothing"].iter().chain(&BINARIES) {
         let bootstrap = tools.lambda.join(binary).join("bootstrap");
         let bytes = std::fs::metadata(&bootstrap)
@@ -39,13 +43,29 @@ async fn main() -> Result<()> {
         }
         times.sort();
         let ms = |time: Duration| time.as_secs_f64() * 1000.0;
-        println!(
+        writeln!(
+            table,
             "| {binary} | {bytes} | {:.1} | {:.1} |",
             ms(times[RUNS / 2]),
             ms(times[RUNS - 1])
-        );
+        )?;
     }
-    Ok(())
+    print!("{table}");
+    write(&table)
+}
+
+/// Puts the table between its markers on the page.
+fn write(table: &str) -> Result<()> {
+    const BEGIN: &str = "<!-- sizes: begin -->\n";
+    const END: &str = "<!-- sizes: end -->";
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/performance.md");
+    let before = std::fs::read_to_string(&page)?;
+    let (head, rest) = before.split_once(BEGIN).context("no begin marker")?;
+    let (_, tail) = rest.split_once(END).context("no end marker")?;
+    Ok(std::fs::write(
+        &page,
+        format!("{head}{BEGIN}{table}{END}{tail}"),
+    )?)
 }
 
 /// Starts a bootstrap and waits for its first request.

@@ -1,7 +1,7 @@
 //! What the template makes, by what it must hold.
 
 use anyhow::Result;
-use muster_aws::{template, tools};
+use muster_aws::{deployment::BINARIES, template, tools};
 use serde_json::json;
 
 #[test]
@@ -23,6 +23,17 @@ fn tables_are_protected_restorable_and_kept_when_the_stack_goes() -> Result<()> 
         assert_eq!(table["TimeToLiveSpecification"]["AttributeName"], "expires");
         let kept = &template["Resources"][name]["DeletionPolicy"];
         assert_eq!(kept, "RetainExceptOnCreate", "{name}");
+    }
+    Ok(())
+}
+
+/// Each start of a function loads it: <https://docs.aws.amazon.com/lambda/latest/dg/best-practices.html>.
+#[test]
+fn bootstraps_are_small() -> Result<()> {
+    let tools = tools()?;
+    for binary in BINARIES {
+        let bytes = std::fs::metadata(tools.lambda.join(binary).join("bootstrap"))?.len();
+        assert!(bytes <= 8_000_000, "{binary} has {bytes} bytes");
     }
     Ok(())
 }

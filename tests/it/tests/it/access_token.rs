@@ -8,6 +8,7 @@ use muster_it::{
     settings,
 };
 use muster_platform::{
+    http::Http,
     oidc::{BearerError, NotProven, Oidc},
     session::Role,
 };
@@ -44,7 +45,7 @@ async fn a_token_of_entra_names_its_audience() -> Result<()> {
     let issuer = Issuer::start().await?;
     let mut settings = settings(&issuer)?;
     settings.role_claim = "roles".to_owned();
-    let oidc = Oidc::new(settings)?;
+    let oidc = Oidc::new(Http::default(), settings);
     let now = Timestamp::now();
     let claims = |audience: Value, roles: Value| {
         let now = now.as_second();
@@ -156,7 +157,7 @@ async fn what_is_no_access_token_of_ours_is_refused_and_says_so() -> Result<()> 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_new_key_is_found_within_a_minute_and_an_old_one_is_let_go() -> Result<()> {
     let issuer = Issuer::start().await?;
-    let oidc = Oidc::new(settings(&issuer)?)?;
+    let oidc = Oidc::new(Http::default(), settings(&issuer)?);
     let now = Timestamp::now();
     let at = |seconds| now.checked_add(SignedDuration::from_secs(seconds));
     let old = issuer.access_token("ada")?;
