@@ -11,7 +11,7 @@ BODIES ?=
 N ?=
 BENCH ?= tables
 
-.PHONY: help demo test fmt clippy unit deny template bootstraps rehearsal-tools sizes conformance bench docs tools soak fuzz
+.PHONY: help demo test fmt clippy unit deny template bootstraps rehearsal-tools sizes conformance bench docs tools soak fuzz plant
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | column -t -s "$$(printf '\t')"
@@ -102,6 +102,9 @@ bench: ## what syncs cost, beside a program in Python; writes docs/performance.m
 soak: ## N=20000: so many seeded schedules of faults; `N="500 100"` begins at seed 500
 	@test -n "$(N)" || { echo "say how many: make soak N=20000"; exit 2; }
 	cargo run --locked --quiet --profile measured --package muster-soak --bin soak -- $(N)
+
+plant: ## plants bugs in a copy of the engine, and says which test catches each; into docs/reliability.md
+	cargo run --locked --quiet --package muster-soak --bin plant
 
 fuzz: ## N=1000000: so many inputs on every parser of what comes from outside
 	cargo run --locked --quiet --profile measured --package muster-soak --bin soak -- --fuzz $(or $(N),1000000)

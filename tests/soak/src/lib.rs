@@ -8,6 +8,7 @@ pub mod dice;
 pub mod door;
 pub mod fuzz;
 pub mod own_time;
+pub mod planted;
 pub mod play;
 pub mod rig;
 pub mod schedule;
