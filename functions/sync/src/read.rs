@@ -52,6 +52,8 @@ pub(crate) struct Reading<'a> {
     pub history: bool,
     /// Whether every object since the first page has been seen by this very enumeration.
     from_start: bool,
+    /// Whether a first enumeration found records of a try before it.
+    leftovers: bool,
     pub units: Units,
     began: Timestamp,
     /// When the first page was asked for, in an earlier run perhaps.
@@ -80,6 +82,9 @@ impl<E: Into<SyncError>> std::convert::From<E> for Stop {
 
 /// Progress is written at most this often.
 const SAVE_EVERY: SignedDuration = SignedDuration::from_millis(400);
+
+/// What is said where only the next enumeration can tell what is gone.
+const LEFT_OVER: &str = "Everything has been read, over several runs. An earlier try had left records, some of which may be gone by now; the next sync reads all in one piece and removes those.";
 
 /// Reads a dataset from where the plan says. Only trouble with the store is an error: whatever
 /// Microsoft answers becomes the dataset's state.
@@ -177,6 +182,10 @@ impl<'a> Reading<'a> {
         let resumed = matches!(from, From::NextLink(_));
         let enumeration_began = state.checkpoint.began_at.filter(|_| resumed);
         let read = if resumed { state.checkpoint.objects } else { 0 };
+        let leftovers = match resumed {
+            true => state.checkpoint.leftovers,
+            false => !history && held.len().is_some_and(|held| held > 0),
+        };
         let mut reading = Self {
             run,
             dataset,
@@ -186,6 +195,7 @@ impl<'a> Reading<'a> {
             counted,
             history,
             from_start,
+            leftovers,
             units,
             began,
             enumeration_began: enumeration_began.unwrap_or(began),
@@ -332,6 +342,7 @@ impl<'a> Reading<'a> {
             self.state.checkpoint.counts = self.counted.so_far();
             self.state.checkpoint.began_at = Some(self.enumeration_began);
             self.state.checkpoint.objects = self.read;
+            self.state.checkpoint.leftovers = self.leftovers;
         }
         if now().duration_since(self.saved_at) >= SAVE_EVERY || self.run.clock.over() {
             self.save().await?;
@@ -379,8 +390,16 @@ impl<'a> Reading<'a> {
                 proof: proof.to_owned(),
             });
         }
-        self.state.phase = Phase::Fresh;
         self.state.verdict = Verdict::Allowed;
+        if self.leftovers && !self.from_start && self.dataset.enumeration.proves_absence() {
+            // Everything there is has been read. What a try before this one left may be gone, and no
+            // delta round tells of that.
+            self.state.checkpoint = Checkpoint::default();
+            self.state.phase = Phase::Incomplete;
+            self.state.trouble = Some(LEFT_OVER.to_owned());
+            return Ok(());
+        }
+        self.state.phase = Phase::Fresh;
         self.state.last_success_at = Some(ended_at);
         Ok(())
     }
