@@ -111,6 +111,7 @@ impl Reading<'_> {
     }
 
     async fn put_index_run(&mut self, number: usize, bytes: &[u8]) -> Result<IndexRun, StoreError> {
+        self.open().await?;
         let store = &self.run.services.store;
         let (run, units) = store
             .put_index_run(self.run.tenant, self.dataset, number, bytes)

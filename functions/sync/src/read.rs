@@ -20,7 +20,7 @@ use muster_domain::{
 };
 use muster_platform::{
     now,
-    store::{Batch, StoreError, Units},
+    store::{Batch, Units},
 };
 use std::collections::HashSet;
 use url::Url;
@@ -30,6 +30,8 @@ use url::Url;
 pub(crate) struct End {
     pub dataset: &'static Dataset,
     pub state: DatasetState,
+    /// Whether the state is stored so; otherwise what is stored differs in when it was looked at alone.
+    pub stored: bool,
     /// What was counted for the summary.
     pub counted: Counted,
     /// The deadline came first: there is more to read at once.
@@ -44,6 +46,10 @@ pub(crate) struct Reading<'a> {
     pub run: &'a Run<'a>,
     pub dataset: &'static Dataset,
     pub state: DatasetState,
+    /// The state that is stored.
+    pub stored: DatasetState,
+    /// Whether this run has stored one, as it does before anything else that it writes.
+    pub opened: bool,
     pub held: Held,
     pub indexed: Indexed,
     /// What is counted for the summary.
@@ -53,14 +59,16 @@ pub(crate) struct Reading<'a> {
     /// Whether every object since the first page has been seen by this very enumeration.
     from_start: bool,
     /// Whether a first enumeration found records of a try before it.
-    leftovers: bool,
+    pub leftovers: bool,
+    /// Whether no page has named anything so far.
+    pub empty: bool,
     pub units: Units,
-    began: Timestamp,
+    pub began: Timestamp,
     /// When the first page was asked for, in an earlier run perhaps.
-    enumeration_began: Timestamp,
-    saved_at: Timestamp,
+    pub enumeration_began: Timestamp,
+    pub saved_at: Timestamp,
     pub read: u64,
-    unkeyed: u64,
+    pub unkeyed: u64,
     links: HashSet<String>,
 }
 
@@ -79,9 +87,6 @@ impl<E: Into<SyncError>> std::convert::From<E> for Stop {
         Self::Error(error.into())
     }
 }
-
-/// Progress is written at most this often.
-const SAVE_EVERY: SignedDuration = SignedDuration::from_millis(400);
 
 /// What is said where only the next enumeration can tell what is gone.
 const LEFT_OVER: &str = "Everything has been read, over several runs. An earlier try had left records, some of which may be gone by now; the next sync reads all in one piece and removes those.";
@@ -128,7 +133,7 @@ pub(crate) async fn read(
         }
     }
     reading.close_index().await?;
-    reading.save().await?;
+    let stored = reading.close().await?;
     let (state, counted) = (reading.state, reading.counted);
     tracing::info!(
         tenant.id = %run.tenant, dataset = dataset.name, phase = state.phase.name(), verdict = state.verdict.label(),
@@ -138,6 +143,7 @@ pub(crate) async fn read(
     Ok(End {
         dataset,
         state,
+        stored,
         counted,
         cut_off,
         come_back_at,
@@ -162,7 +168,7 @@ impl<'a> Reading<'a> {
         mut state: DatasetState,
         from: &From,
     ) -> Result<Self, SyncError> {
-        let began = now();
+        let (began, stored) = (now(), state.clone());
         let mut indexed = Indexed::open(&mut state, began);
         state.phase = Phase::Running;
         state.trouble = None;
@@ -190,12 +196,15 @@ impl<'a> Reading<'a> {
             run,
             dataset,
             state,
+            stored,
+            opened: false,
             held,
             indexed,
             counted,
             history,
             from_start,
             leftovers,
+            empty: true,
             units,
             began,
             enumeration_began: enumeration_began.unwrap_or(began),
@@ -204,7 +213,10 @@ impl<'a> Reading<'a> {
             unkeyed: 0,
             links: HashSet::new(),
         };
-        reading.save().await?;
+        // A first enumeration is watched from its beginning.
+        if !reading.history {
+            reading.open().await?;
+        }
         Ok(reading)
     }
 
@@ -246,6 +258,7 @@ impl<'a> Reading<'a> {
                 self.checkpoint(link).await?;
                 return Err(Stop::Deadline);
             }
+            self.before_writing(&batch).await?;
             // The next page is fetched while this one is written; the checkpoint moves after the
             // write, so that it never promises what is not stored.
             let mut counters = self.state.run;
@@ -281,6 +294,7 @@ impl<'a> Reading<'a> {
         if page.concealed > 0 {
             return Err(Stop::Concealed);
         }
+        self.empty &= page.entries.is_empty();
         self.unkeyed += page.unkeyed;
         // What is told to be gone is no object: an answer of removals alone is an empty one.
         let objects = page.entries.iter();
@@ -323,30 +337,13 @@ impl<'a> Reading<'a> {
     }
 
     pub(crate) async fn write(&mut self, batch: Batch) -> Result<(), Stop> {
+        self.before_writing(&batch).await?;
         self.units += self
             .run
             .services
             .store
             .write(self.run.tenant, self.dataset, &batch)
             .await?;
-        Ok(())
-    }
-
-    /// Moves the checkpoint past a page that is written. Only a first enumeration resumes at a
-    /// page: a later one starts anew, since only a whole one may remove. One that met objects it
-    /// cannot keep starts anew, too, lest they be forgotten.
-    async fn checkpoint(&mut self, link: String) -> Result<(), Stop> {
-        if self.state.complete.is_none() && self.unkeyed == 0 {
-            self.state.checkpoint.next_link = Some(link);
-            self.state.checkpoint.next_link_at = Some(now());
-            self.state.checkpoint.counts = self.counted.so_far();
-            self.state.checkpoint.began_at = Some(self.enumeration_began);
-            self.state.checkpoint.objects = self.read;
-            self.state.checkpoint.leftovers = self.leftovers;
-        }
-        if now().duration_since(self.saved_at) >= SAVE_EVERY || self.run.clock.over() {
-            self.save().await?;
-        }
         Ok(())
     }
 
@@ -377,11 +374,13 @@ impl<'a> Reading<'a> {
             self.remove_unseen().await?;
         }
         let ended_at = now();
-        self.state.checkpoint = Checkpoint {
-            delta_link_at: delta_link.as_ref().map(|_| ended_at),
-            delta_link,
-            ..Checkpoint::default()
-        };
+        if !self.keeps_its_link(from, ended_at) {
+            self.state.checkpoint = Checkpoint {
+                delta_link_at: delta_link.as_ref().map(|_| ended_at),
+                delta_link,
+                ..Checkpoint::default()
+            };
+        }
         if !matches!(from, From::DeltaLink(_)) {
             self.state.complete = Some(Completeness {
                 began_at: self.enumeration_began,
@@ -402,26 +401,5 @@ impl<'a> Reading<'a> {
         self.state.phase = Phase::Fresh;
         self.state.last_success_at = Some(ended_at);
         Ok(())
-    }
-
-    async fn save(&mut self) -> Result<(), StoreError> {
-        self.saved_at = now();
-        let run = &mut self.state.run;
-        run.took_ms =
-            u64::try_from(self.saved_at.duration_since(self.began).as_millis()).unwrap_or(0);
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "units are small and never negative"
-        )]
-        {
-            run.write_units = self.units.write.ceil() as u64;
-            run.read_units = self.units.read.ceil() as u64;
-        }
-        self.run
-            .services
-            .store
-            .put_state(&self.run.lease, &self.state)
-            .await
     }
 }

@@ -16,6 +16,7 @@ pub mod fault;
 pub mod ids;
 pub mod index;
 pub mod integration;
+pub mod latest;
 pub mod pace;
 pub mod page;
 pub mod permission;

@@ -5,6 +5,7 @@ mod soak {
     mod crash_points;
     mod fencing;
     mod fuzz;
+    mod nothing_changed;
     mod quirks;
     mod schedules;
     mod waits;

@@ -2,7 +2,7 @@
 //! locally an embedded server of the same API.
 //!
 //! `integrations`: partition key `tenant_id`, sort key `item` (`integration`, `lease`,
-//! `dataset#users`, `consent#…`). `assets`: partition key `pk` (`TENANT#<tenant>#<dataset>`,
+//! `dataset#users`, `datasets`, `consent#…`). `assets`: partition key `pk` (`TENANT#<tenant>#<dataset>`,
 //! `…#changes`, `…#summary`, `…#index`), sort key `sk`. Every partition key begins with the tenant, so that
 //! `dynamodb:LeadingKeys` can fence it.
 
@@ -13,6 +13,7 @@ mod erase;
 mod indexes;
 mod integrations;
 mod leases;
+mod packed;
 mod records;
 mod states;
 mod summaries;
@@ -25,6 +26,7 @@ pub use control::Control;
 pub use erase::Receipt;
 pub use leases::Lease;
 pub use records::{Batch, RecordPage, Units, Unseen};
+pub use states::Standing;
 pub use transfer::Transferred;
 
 use crate::{no_answer, tenant_sessions::TenantSessions};
@@ -141,6 +143,10 @@ pub(crate) fn number(value: impl std::fmt::Display) -> AttributeValue {
 
 pub(crate) fn get_text<'a>(item: &'a Item, name: &str) -> Option<&'a str> {
     item.get(name)?.as_s().ok().map(String::as_str)
+}
+
+pub(crate) fn get_number<T: std::str::FromStr>(item: &Item, name: &str) -> Option<T> {
+    item.get(name)?.as_n().ok()?.parse().ok()
 }
 
 pub(crate) fn partition(tenant: TenantId, what: &str) -> AttributeValue {

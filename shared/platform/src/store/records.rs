@@ -34,6 +34,13 @@ pub struct Batch {
     pub changes: Vec<(String, Change)>,
 }
 
+impl Batch {
+    /// Whether it writes nothing.
+    pub fn is_empty(&self) -> bool {
+        self.puts.is_empty() && self.deletes.is_empty() && self.changes.is_empty()
+    }
+}
+
 /// Records that an enumeration has not shown.
 #[derive(Debug, Default)]
 pub struct Unseen {

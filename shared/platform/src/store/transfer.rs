@@ -101,7 +101,13 @@ fn parts(tenant: TenantId) -> Vec<Part> {
     parts.push(Part {
         table: Table::Integrations,
         key: text(tenant.to_string()),
-        prefix: "dataset#",
+        prefix: "dataset",
+    });
+    // States are fenced by its number: one that began anew would be refused.
+    parts.push(Part {
+        table: Table::Integrations,
+        key: text(tenant.to_string()),
+        prefix: "lease",
     });
     // What was told already is not told again by the other.
     parts.push(Part {
