@@ -37,6 +37,7 @@ impl Reading<'_> {
     /// cannot keep starts anew, too, lest they be forgotten.
     pub(crate) async fn checkpoint(&mut self, link: String) -> Result<(), Stop> {
         if self.state.complete.is_none() && self.unkeyed == 0 {
+            self.pack().await?;
             self.state.checkpoint.next_link = Some(link);
             self.state.checkpoint.next_link_at = Some(now());
             self.state.checkpoint.counts = self.counted.so_far();

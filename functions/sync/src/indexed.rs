@@ -9,7 +9,7 @@ use crate::{diff::Held, read::Reading, run::Run};
 use jiff::Timestamp;
 use muster_domain::{
     Dataset, DatasetState,
-    index::{self, Index, IndexMark, IndexRun, Unsaved},
+    index::{self, Index, IndexMark, IndexRun, Mark, Unsaved},
     plan::From,
 };
 use muster_platform::store::{StoreError, Units};
@@ -21,8 +21,8 @@ pub(crate) struct Indexed {
     mark: Option<IndexMark>,
     /// When the index was made from the stored records.
     made_at: Timestamp,
-    /// What a delta round changed: each record's key hash, with its digest unless it is gone.
-    pub changed: Vec<(u64, Option<muster_domain::record::Digest>)>,
+    /// What a delta round changed: each record's key hash, with its mark unless it is gone.
+    pub changed: Vec<(u64, Option<Mark>)>,
 }
 
 impl Indexed {
@@ -77,6 +77,7 @@ impl Indexed {
 impl Reading<'_> {
     /// Stores what has changed of the index, and leaves its mark in the state.
     pub(crate) async fn close_index(&mut self) -> Result<(), StoreError> {
+        self.pack().await?;
         let mark = self.indexed.mark.take();
         self.state.index = match &mut self.held {
             Held::Whole(index) => match index.unsaved() {

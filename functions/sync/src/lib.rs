@@ -8,6 +8,7 @@ mod fall_short;
 mod fetch;
 mod indexed;
 mod load;
+mod moves;
 mod read;
 mod remove;
 mod run;

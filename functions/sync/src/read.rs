@@ -6,6 +6,7 @@ use crate::{
     count::Counted,
     diff::{self, Held, Told},
     indexed::Indexed,
+    moves::Moves,
     run::Run,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -15,7 +16,6 @@ use muster_domain::{
     index,
     page::{Entry, Page},
     plan::From,
-    record,
     state::{Checkpoint, Completeness, Counters, Phase},
 };
 use muster_platform::{
@@ -51,6 +51,8 @@ pub(crate) struct Reading<'a> {
     /// Whether this run has stored one, as it does before anything else that it writes.
     pub opened: bool,
     pub held: Held,
+    /// What moved by itself and is not stored yet.
+    pub moves: Moves,
     pub indexed: Indexed,
     /// What is counted for the summary.
     pub counted: Counted,
@@ -174,7 +176,9 @@ impl<'a> Reading<'a> {
         state.trouble = None;
         state.last_attempt_at = Some(began);
         state.run = Counters::default();
-        let (held, units) = indexed.held(run, dataset, from).await?;
+        let (held, mut units) = indexed.held(run, dataset, from).await?;
+        let (moves, read) = Moves::begin(run, dataset).await?;
+        units += read;
         let counted = match from {
             From::Start => Counted::whole(dataset, began, None),
             From::NextLink(_) => match state.checkpoint.counts.take() {
@@ -199,6 +203,7 @@ impl<'a> Reading<'a> {
             stored,
             opened: false,
             held,
+            moves,
             indexed,
             counted,
             history,
@@ -302,7 +307,7 @@ impl<'a> Reading<'a> {
             .filter(|entry| matches!(entry, Entry::Is(_)))
             .count() as u64;
         let entries = diff::last_of_each(page.entries);
-        let (entries, hidden) = self.held.show(entries);
+        let (entries, hidden) = self.held.show(&self.moves.moving, entries);
         let wanted = Told::wanted(&entries, self.history);
         let (texts, units) = self
             .run
@@ -314,7 +319,7 @@ impl<'a> Reading<'a> {
         self.counted.page(&entries, hidden, &texts);
         let removed = self.state.run.removed;
         let batch = diff::diff(
-            self.dataset,
+            &mut self.moves,
             &mut self.held,
             entries,
             &texts,
@@ -329,9 +334,13 @@ impl<'a> Reading<'a> {
         });
         if let Held::Page(_) = self.held {
             let puts = batch.puts.iter();
-            let put = puts.map(|(key, text)| (index::name(key), Some(record::digest(text))));
+            let mark = |text: &String| Some(self.moves.moving.mark(text));
+            let put = puts.map(|(key, text)| (index::name(key), mark(text)));
             let gone = batch.deletes.iter().map(|key| (index::name(key), None));
             self.indexed.changed.extend(put.chain(gone));
+        }
+        if self.moves.are_many() {
+            self.pack().await?;
         }
         Ok(batch)
     }

@@ -73,6 +73,23 @@ pub enum Unsaved {
     All(Vec<u8>),
 }
 
+/// What an index remembers of a record's stored form: 63 bits, of which the lowest bit's place tells
+/// whether this enumeration has shown it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mark(u64);
+
+impl Mark {
+    /// That of a stored form with this digest, where nothing of it moves by itself.
+    pub fn of(digest: Digest) -> Self {
+        Self::new(digest.short())
+    }
+
+    pub(crate) fn new(bits: u64) -> Self {
+        // Never that of a record that is gone.
+        Self((bits & !SHOWN).max(2))
+    }
+}
+
 /// What an index knew of a record that an enumeration shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shown {
@@ -80,6 +97,9 @@ pub enum Shown {
     New,
     /// It is stored just so.
     Same,
+    /// It is stored otherwise in columns that move by themselves, and in nothing else; where a dataset
+    /// has none, it is stored otherwise.
+    Moved,
     /// It is stored otherwise.
     Differs,
 }
@@ -99,11 +119,6 @@ pub struct Index {
 /// The hash of a record's key.
 pub fn name(key: &str) -> u64 {
     xxh3_64(key.as_bytes())
-}
-
-fn mark(digest: Digest) -> u64 {
-    // Never that of a record that is gone.
-    (digest.short() & !SHOWN).max(2)
 }
 
 impl Index {
@@ -138,19 +153,20 @@ impl Index {
     }
 
     /// Takes note of a record that is stored: when the index is made anew from the store.
-    pub fn stored(&mut self, key: u64, digest: Digest) {
-        self.set(key, mark(digest));
+    pub fn stored(&mut self, key: u64, mark: Mark) {
+        self.set(key, mark.0);
     }
 
     /// Takes note that an enumeration shows a record so, and that it will be stored so; says what
     /// was stored before, and whether this enumeration has shown it before.
-    pub fn show(&mut self, key: u64, digest: Digest) -> (Shown, bool) {
-        let now = mark(digest);
+    pub fn show(&mut self, key: u64, mark: Mark) -> (Shown, bool) {
+        let now = mark.0;
         let before = self.get(key);
         let again = before & SHOWN != 0;
         let shown = match before & !SHOWN {
             GONE => Shown::New,
             before if before == now => Shown::Same,
+            before if before >> 32 == now >> 32 => Shown::Moved,
             _ => Shown::Differs,
         };
         self.set(key, now | SHOWN);
@@ -290,10 +306,10 @@ impl Index {
     }
 }
 
-/// A run of what a delta round changed: each record's key hash, with the digest it is stored with
+/// A run of what a delta round changed: each record's key hash, with the mark it is stored with
 /// now, or without one where it is gone.
-pub fn run_of(changed: &[(u64, Option<Digest>)]) -> Vec<u8> {
-    let pair = |(key, digest): &(u64, Option<Digest>)| [*key, digest.map_or(GONE, mark)];
+pub fn run_of(changed: &[(u64, Option<Mark>)]) -> Vec<u8> {
+    let pair = |(key, mark): &(u64, Option<Mark>)| [*key, mark.map_or(GONE, |mark| mark.0)];
     pack(changed.iter().map(pair))
 }
 
@@ -344,8 +360,8 @@ mod tests {
     use proptest::prelude::*;
     use std::collections::{BTreeMap, BTreeSet};
 
-    fn digest(content: u8) -> Digest {
-        crate::record::digest(&content.to_string())
+    fn mark(content: u8) -> Mark {
+        Mark::of(crate::record::digest(&content.to_string()))
     }
 
     /// What happens to an index: a record shown, said to be gone, or removed.
@@ -395,7 +411,7 @@ mod tests {
                             Some(_) => Shown::Differs,
                         };
                         let again = !shown.insert(key);
-                        prop_assert_eq!(index.show(key, digest(content)), (expected, again));
+                        prop_assert_eq!(index.show(key, mark(content)), (expected, again));
                     }
                     Step::Unshow(key) => {
                         let key = name(&key.to_string());
@@ -421,7 +437,7 @@ mod tests {
             }
             save(&mut index, &mut runs);
             for (key, content) in truth {
-                prop_assert_eq!(index.show(key, digest(content)).0, Shown::Same);
+                prop_assert_eq!(index.show(key, mark(content)).0, Shown::Same);
             }
         }
     }
@@ -430,7 +446,7 @@ mod tests {
     fn a_large_index_takes_little_more_than_its_pairs() {
         let mut index = Index::new();
         for record in 0..200_000_u32 {
-            index.show(name(&record.to_string()), digest(1));
+            index.show(name(&record.to_string()), mark(1));
         }
         assert_eq!(index.len(), 200_000);
         let bytes = index.memory() / 200_000;
@@ -441,7 +457,7 @@ mod tests {
         assert_eq!(all.len(), 200_000 * PAIR_BYTES);
         let mut again = Index::of_runs([all.as_slice()]);
         for record in 0..200_000_u32 {
-            let shown = again.show(name(&record.to_string()), digest(1));
+            let shown = again.show(name(&record.to_string()), mark(1));
             assert_eq!(shown, (Shown::Same, false));
         }
         assert_eq!(again.unsaved(), Unsaved::Nothing);
@@ -451,12 +467,12 @@ mod tests {
     fn a_few_changes_are_one_more_run_and_many_are_all_anew() {
         let mut index = Index::new();
         for record in 0..1000_u32 {
-            index.show(name(&record.to_string()), digest(1));
+            index.show(name(&record.to_string()), mark(1));
         }
         let mut runs = Vec::new();
         save(&mut index, &mut runs);
         for round in 2..4 {
-            index.show(name("7"), digest(round));
+            index.show(name("7"), mark(round));
             save(&mut index, &mut runs);
         }
         assert_eq!(
@@ -464,10 +480,10 @@ mod tests {
             [16_000, 16, 16]
         );
         for record in 0..1000_u32 {
-            index.show(name(&record.to_string()), digest(9));
+            index.show(name(&record.to_string()), mark(9));
         }
         for more in ["one", "two", "three"] {
-            index.show(name(more), digest(9));
+            index.show(name(more), mark(9));
         }
         save(&mut index, &mut runs);
         assert_eq!(runs.len(), 1);

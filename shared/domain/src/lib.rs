@@ -17,6 +17,7 @@ pub mod ids;
 pub mod index;
 pub mod integration;
 pub mod latest;
+pub mod moving;
 pub mod pace;
 pub mod page;
 pub mod permission;

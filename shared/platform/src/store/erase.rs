@@ -64,14 +64,12 @@ impl Store {
                 partition(tenant, "summary"),
             )
             .await?;
-        // Parts of an index are no data of the tenant's: the receipt does not count them.
-        self.erase_partition(
-            tenant,
-            &self.assets,
-            ("pk", "sk"),
-            partition(tenant, "index"),
-        )
-        .await?;
+        // What moved is of records that are counted, and an index is no data of the tenant's.
+        for name in ["moving", "index"] {
+            let all = partition(tenant, name);
+            self.erase_partition(tenant, &self.assets, ("pk", "sk"), all)
+                .await?;
+        }
         let id = text(tenant.to_string());
         receipt.control_items += self
             .erase_partition(tenant, &self.integrations, ("tenant_id", "item"), id)

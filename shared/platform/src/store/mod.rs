@@ -3,8 +3,8 @@
 //!
 //! `integrations`: partition key `tenant_id`, sort key `item` (`integration`, `lease`,
 //! `dataset#users`, `datasets`, `consent#…`). `assets`: partition key `pk` (`TENANT#<tenant>#<dataset>`,
-//! `…#changes`, `…#summary`, `…#index`), sort key `sk`. Every partition key begins with the tenant, so that
-//! `dynamodb:LeadingKeys` can fence it.
+//! `…#changes`, `…#summary`, `…#index`, `…#moving`), sort key `sk`. Every partition key begins with the
+//! tenant, so that `dynamodb:LeadingKeys` can fence it.
 
 mod changes;
 mod consents;
@@ -13,6 +13,7 @@ mod erase;
 mod indexes;
 mod integrations;
 mod leases;
+mod moving;
 mod packed;
 mod records;
 mod states;

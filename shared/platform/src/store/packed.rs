@@ -13,7 +13,7 @@ const LONGEST: u64 = 16 << 20;
 pub(super) fn to_packed_json<T: Serialize>(value: &T) -> Result<AttributeValue, StoreError> {
     let unreadable = |error: String| StoreError::Unreadable(error);
     let json = serde_json::to_vec(value).map_err(|e| unreadable(e.to_string()))?;
-    let mut packed = DeflateEncoder::new(Vec::new(), Compression::best());
+    let mut packed = DeflateEncoder::new(Vec::new(), Compression::default());
     let packed = packed.write_all(&json).and_then(|()| packed.finish());
     let packed = packed.map_err(|e| unreadable(e.to_string()))?;
     Ok(AttributeValue::B(Blob::new(packed)))

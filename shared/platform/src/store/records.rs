@@ -17,7 +17,8 @@ use futures::{StreamExt, TryStreamExt, stream};
 use muster_domain::{
     Dataset, Record, TenantId,
     change::Change,
-    index::{self, Index},
+    index::{self, Index, Mark},
+    moving::Moving,
     record::{self, Digest},
 };
 use std::collections::HashMap;
@@ -81,8 +82,15 @@ pub struct RecordPage {
     pub units: Units,
 }
 
+/// The same, by key and text.
+struct TextPage {
+    texts: Vec<(String, String)>,
+    next: Option<String>,
+    units: Units,
+}
+
 impl Store {
-    /// The index of a dataset, made anew from the digests of every record that is stored.
+    /// The index of a dataset, made anew from every record that is stored.
     ///
     /// # Errors
     /// When the store does not answer.
@@ -92,17 +100,33 @@ impl Store {
         dataset: &Dataset,
     ) -> Result<(Index, Units), StoreError> {
         let mut index = Index::new();
-        let units = self
-            .each_key(tenant, dataset, "sk, h", |key, item| {
+        let moving = Moving::of(dataset);
+        if moving.is_empty() {
+            let see = |key: &str, item: &Item| {
                 let digest = item
                     .get("h")
                     .and_then(|h| h.as_b().ok())
                     .and_then(|b| <[u8; 16]>::try_from(b.as_ref()).ok());
                 // A record without a readable digest differs from everything, and is written anew.
-                index.stored(index::name(key), Digest(digest.unwrap_or_default()));
-            })
-            .await?;
-        Ok((index, units))
+                let digest = Digest(digest.unwrap_or_default());
+                index.stored(index::name(key), Mark::of(digest));
+            };
+            let units = self.each_key(tenant, dataset, "sk, h", see).await?;
+            return Ok((index, units));
+        }
+        let mut units = Units::default();
+        let mut after: Option<String> = None;
+        loop {
+            let page = self.page(tenant, dataset, after.as_deref(), true).await?;
+            units += page.units;
+            for (key, text) in page.texts {
+                index.stored(index::name(&key), moving.mark(&text));
+            }
+            after = page.next;
+            if after.is_none() {
+                return Ok((index, units));
+            }
+        }
     }
 
     /// The keys of the records that are stored and that an enumeration has not shown.
@@ -162,7 +186,8 @@ impl Store {
         Ok(units)
     }
 
-    /// The stored texts of these records; a key that is not stored is not in the answer.
+    /// The texts of these records as they were last written whole: columns that move by themselves may
+    /// have moved since. A key that is not stored is not in the answer.
     ///
     /// # Errors
     /// When the store does not answer.
@@ -244,6 +269,24 @@ impl Store {
         dataset: &Dataset,
         after: Option<&str>,
     ) -> Result<RecordPage, StoreError> {
+        let page = self.page(tenant, dataset, after, false).await?;
+        let records = page.texts.into_iter();
+        let records = records.map(|(key, text)| record_of(dataset, key, &text));
+        Ok(RecordPage {
+            records: records.collect::<Result<_, _>>()?,
+            next: page.next,
+            units: page.units,
+        })
+    }
+
+    /// A page of records as they are now, by key and text.
+    async fn page(
+        &self,
+        tenant: TenantId,
+        dataset: &Dataset,
+        after: Option<&str>,
+        consistent: bool,
+    ) -> Result<TextPage, StoreError> {
         let pk = partition(tenant, dataset.name);
         let got = self
             .at(tenant)
@@ -254,30 +297,37 @@ impl Store {
             .projection_expression("sk, c")
             .expression_attribute_values(":pk", pk.clone())
             .set_exclusive_start_key(after.map(|after| key_of(pk, after)))
+            .consistent_read(consistent)
             .return_consumed_capacity(ReturnConsumedCapacity::Total)
             .send()
             .await?;
-        let consumed = got
+        let mut units = Units::default();
+        units.read += got
             .consumed_capacity()
-            .and_then(aws_sdk_dynamodb::types::ConsumedCapacity::capacity_units);
+            .and_then(aws_sdk_dynamodb::types::ConsumedCapacity::capacity_units)
+            .unwrap_or(0.0);
         let next = got
             .last_evaluated_key()
             .and_then(|key| get_text(key, "sk"))
             .map(str::to_owned);
-        let records = got
-            .items
-            .unwrap_or_default()
-            .iter()
-            .map(|item| read(dataset, item))
-            .collect::<Result<_, _>>()?;
-        Ok(RecordPage {
-            records,
-            next,
-            units: Units {
-                read: consumed.unwrap_or(0.0),
-                write: 0.0,
-            },
-        })
+        let items = got.items.unwrap_or_default();
+        let texts = items.into_iter().map(key_and_text);
+        let mut texts = texts.collect::<Result<Vec<_>, _>>()?;
+        let moving = Moving::of(dataset);
+        if let ([(first, _), ..], [.., (last, _)]) = (&texts[..], &texts[..])
+            && !moving.is_empty()
+        {
+            let range = (first.as_str(), last.as_str());
+            let packed = self
+                .packed_between(tenant, dataset, range, consistent, &mut units)
+                .await?;
+            for (key, text) in &mut texts {
+                if let Some(cells) = packed.get(key) {
+                    *text = moving.joined(text, cells);
+                }
+            }
+        }
+        Ok(TextPage { texts, next, units })
     }
 
     /// One record.
@@ -291,13 +341,16 @@ impl Store {
         key: &str,
     ) -> Result<Option<Record>, StoreError> {
         let (mut texts, _) = self.texts(tenant, dataset, &[key.to_owned()]).await?;
-        texts
-            .remove(key)
-            .map(|text| {
-                Record::from_text(dataset, key.to_owned(), &text)
-                    .map_err(|e| StoreError::Unreadable(e.to_string()))
-            })
-            .transpose()
+        let Some(mut text) = texts.remove(key) else {
+            return Ok(None);
+        };
+        let moving = Moving::of(dataset);
+        if !moving.is_empty()
+            && let Some(cells) = self.packed(tenant, dataset, key).await?
+        {
+            text = moving.joined(&text, &cells);
+        }
+        record_of(dataset, key.to_owned(), &text).map(Some)
     }
 
     /// Writes a batch of any size: first its changes, then its records.
@@ -508,12 +561,17 @@ pub(super) async fn back_off(tries: &mut u32) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn read(dataset: &Dataset, item: &Item) -> Result<Record, StoreError> {
-    let missing = || StoreError::Unreadable("a record without key or columns".to_owned());
-    let key = get_text(item, "sk").ok_or_else(missing)?;
-    let columns = get_text(item, "c").ok_or_else(missing)?;
-    Record::from_text(dataset, key.to_owned(), columns)
-        .map_err(|e| StoreError::Unreadable(e.to_string()))
+fn key_and_text(mut item: Item) -> Result<(String, String), StoreError> {
+    match (item.remove("sk"), item.remove("c")) {
+        (Some(AttributeValue::S(key)), Some(AttributeValue::S(text))) => Ok((key, text)),
+        _ => Err(StoreError::Unreadable(
+            "a record without key or columns".to_owned(),
+        )),
+    }
+}
+
+fn record_of(dataset: &Dataset, key: String, text: &str) -> Result<Record, StoreError> {
+    Record::from_text(dataset, key, text).map_err(|e| StoreError::Unreadable(e.to_string()))
 }
 
 fn key_of(pk: AttributeValue, sk: &str) -> Item {

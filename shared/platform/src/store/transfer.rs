@@ -22,7 +22,8 @@ pub struct Transferred {
     pub digest: u128,
 }
 
-/// What is transferred of a tenant: records, changes, summaries, indexes, and where each dataset stands.
+/// What is transferred of a tenant: records and what moved of them, changes, summaries, indexes, and
+/// where each dataset stands.
 #[derive(Debug, Clone)]
 struct Part {
     table: Table,
@@ -91,7 +92,7 @@ impl Table {
 fn parts(tenant: TenantId) -> Vec<Part> {
     let names = datasets::ALL.iter().map(|dataset| dataset.name);
     let mut parts: Vec<Part> = names
-        .chain(["changes", "summary", "index"])
+        .chain(["moving", "changes", "summary", "index"])
         .map(|name| Part {
             table: Table::Assets,
             key: partition(tenant, name),

@@ -8,12 +8,18 @@ use muster_platform::now;
 use muster_soak::{
     door::Calls,
     own_time,
-    play::right,
+    play::{right, sign_in},
     rig::{Delivery, Rig, Setup, Worker},
 };
 use std::time::Duration;
 
-const DATASETS: [&str; 4] = ["users", "organization", "managed_devices", "active_users"];
+const DATASETS: [&str; 5] = [
+    "users",
+    "organization",
+    "sign_in_activity",
+    "managed_devices",
+    "active_users",
+];
 
 /// Everything is asked for and looked at; how many items that wrote.
 async fn looked_at(rig: &mut Rig, worker: &Worker) -> Result<u32> {
@@ -59,6 +65,39 @@ fn a_sync_in_which_nothing_changed_writes_three_items_and_tells_when_it_was() {
         right(&rig).await
     };
     own_time::run(story).expect("it costs as little");
+}
+
+#[test]
+fn a_day_of_sign_ins_is_packed_and_reads_no_record() {
+    muster_soak::log();
+    let story = async || {
+        let setup = Setup {
+            largest_page: 100,
+            ..Setup::small(200, &["sign_in_activity"])
+        };
+        let mut rig = Rig::new(&setup).await?;
+        let worker = rig.worker(0).await?;
+        looked_at(&mut rig, &worker).await?;
+        let before = rig.state("sign_in_activity").await?.run;
+        ensure!(before.written == 200, "{before:?}");
+        for day in 1..4 {
+            let held = rig.held("sign_in_activity").await?;
+            for (second, user) in (day * 1000..).zip(held.keys().take(120)) {
+                sign_in(&rig.microsoft, user.parse()?, second);
+            }
+            let written = looked_at(&mut rig, &worker).await?;
+            let run = rig.state("sign_in_activity").await?.run;
+            ensure!(
+                (run.written, run.unchanged, run.changes) == (120, 80, 0),
+                "{run:?}"
+            );
+            ensure!(written <= 9, "{written} items were written");
+            ensure!(run.write_units <= 12 && run.read_units <= 15, "{run:?}");
+            right(&rig).await?;
+        }
+        Ok(())
+    };
+    own_time::run(story).expect("it is packed");
 }
 
 #[test]
