@@ -71,7 +71,8 @@ pub(crate) struct Reading<'a> {
     pub saved_at: Timestamp,
     pub read: u64,
     pub unkeyed: u64,
-    links: HashSet<String>,
+    /// The hashes of the next links that were followed.
+    links: HashSet<u64>,
 }
 
 /// Why an enumeration ended before its end.
@@ -244,7 +245,7 @@ impl<'a> Reading<'a> {
                 self.write(batch).await?;
                 return self.end(&from, delta).await;
             };
-            if !self.links.insert(link.clone()) {
+            if !self.links.insert(index::name(&link)) {
                 self.write(batch).await?;
                 return Err(Stop::Fault(Fault::Refused {
                     status: 200,

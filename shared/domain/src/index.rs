@@ -10,7 +10,7 @@ use crate::record::Digest;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::{collections::HashMap, hash::BuildHasherDefault};
-use xxhash_rust::xxh3::xxh3_64;
+use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 /// What is known of one record: the hash of its key, and its mark.
 type Pair = [u64; 2];
@@ -47,18 +47,26 @@ pub struct IndexRun {
     pub digest: u64,
 }
 
-impl IndexRun {
-    /// What a run of these bytes is known by.
-    pub fn of(bytes: &[u8]) -> Self {
-        Self {
-            records: (bytes.len() / PAIR_BYTES) as u64,
-            digest: xxh3_64(bytes),
-        }
+/// What a run is known by, while its bytes go by.
+#[derive(Default)]
+pub struct RunDigest {
+    bytes: usize,
+    hasher: Xxh3,
+}
+
+impl RunDigest {
+    /// Takes the next bytes.
+    pub fn take(&mut self, bytes: &[u8]) {
+        self.bytes += bytes.len();
+        self.hasher.update(bytes);
     }
 
-    /// How many bytes it has.
-    pub fn bytes(&self) -> u64 {
-        self.records.saturating_mul(PAIR_BYTES as u64)
+    /// What the run is known by.
+    pub fn run(&self) -> IndexRun {
+        IndexRun {
+            records: (self.bytes / PAIR_BYTES) as u64,
+            digest: self.hasher.digest(),
+        }
     }
 }
 
@@ -70,7 +78,7 @@ pub enum Unsaved {
     /// One more run.
     Run(Vec<u8>),
     /// All of it, in place of every run.
-    All(Vec<u8>),
+    All,
 }
 
 /// What an index remembers of a record's stored form: 63 bits, of which the lowest bit's place tells
@@ -130,26 +138,41 @@ impl Index {
     /// The index that these runs hold, in their order.
     pub fn of_runs<'a>(runs: impl IntoIterator<Item = &'a [u8]>) -> Self {
         let mut index = Self::default();
-        for (i, run) in runs.into_iter().enumerate() {
-            index.runs = i + 1;
-            index.stored += (run.len() / PAIR_BYTES) as u64;
-            index
-                .sorted
-                .reserve_exact(if i == 0 { run.len() / PAIR_BYTES } else { 0 });
-            for pair in pairs(run) {
-                match i {
-                    0 => index.sorted.push(pair),
-                    _ => index.set(pair[0], pair[1]),
-                }
-            }
-            if i == 0 {
-                index.sorted.sort_unstable();
-                index.sorted.dedup_by_key(|pair| pair[0]);
-                index.live = index.sorted.len() as u64;
+        for run in runs {
+            index.begin_run(run.len() / PAIR_BYTES);
+            index.read_run(run);
+            index.end_run();
+        }
+        index
+    }
+
+    /// Begins to read the next stored run, of so many records.
+    pub fn begin_run(&mut self, records: usize) {
+        if self.runs == 0 {
+            self.sorted.reserve_exact(records);
+        }
+    }
+
+    /// Reads a part of it.
+    pub fn read_run(&mut self, part: &[u8]) {
+        self.stored += (part.len() / PAIR_BYTES) as u64;
+        for pair in pairs(part) {
+            match self.runs {
+                0 => self.sorted.push(pair),
+                _ => self.set(pair[0], pair[1]),
             }
         }
-        index.moved = (index.runs > 0).then(Vec::new);
-        index
+    }
+
+    /// Ends it.
+    pub fn end_run(&mut self) {
+        if self.runs == 0 {
+            self.sorted.sort_unstable();
+            self.sorted.dedup_by_key(|pair| pair[0]);
+            self.live = self.sorted.len() as u64;
+            self.moved = Some(Vec::new());
+        }
+        self.runs += 1;
     }
 
     /// Takes note of a record that is stored: when the index is made anew from the store.
@@ -242,10 +265,16 @@ impl Index {
             Some(moved) if self.runs <= MOST_RUNS => Unsaved::Run(pack(moved.iter().copied())),
             _ => {
                 self.merge();
-                let live = self.sorted.iter().filter(|pair| pair[1] != GONE);
-                Unsaved::All(pack(live.map(|pair| [pair[0], pair[1] & !SHOWN])))
+                Unsaved::All
             }
         }
+    }
+
+    /// All of it, as a first run holds it, where all is unsaved: record by record, so that it never is
+    /// in memory twice.
+    pub fn all(&self) -> impl Iterator<Item = [u8; PAIR_BYTES]> {
+        let live = self.sorted.iter().filter(|pair| pair[1] != GONE);
+        live.map(|pair| bytes([pair[0], pair[1] & !SHOWN]))
     }
 
     /// Bytes that it takes in memory.
@@ -326,7 +355,11 @@ impl IndexMark {
 }
 
 fn pack(pairs: impl Iterator<Item = Pair>) -> Vec<u8> {
-    pairs.flatten().flat_map(u64::to_le_bytes).collect()
+    pairs.flat_map(bytes).collect()
+}
+
+fn bytes([key, mark]: Pair) -> [u8; PAIR_BYTES] {
+    (u128::from(mark) << 64 | u128::from(key)).to_le_bytes()
 }
 
 fn pairs(bytes: &[u8]) -> impl Iterator<Item = Pair> {
@@ -390,7 +423,7 @@ mod tests {
         match index.unsaved() {
             Unsaved::Nothing => {}
             Unsaved::Run(run) => runs.push(run),
-            Unsaved::All(all) => *runs = vec![all],
+            Unsaved::All => *runs = vec![index.all().flatten().collect()],
         }
         *index = Index::of_runs(runs.iter().map(Vec::as_slice));
     }
@@ -451,9 +484,8 @@ mod tests {
         assert_eq!(index.len(), 200_000);
         let bytes = index.memory() / 200_000;
         assert!(bytes < 2 * PAIR_BYTES, "{bytes} bytes a record");
-        let Unsaved::All(all) = index.unsaved() else {
-            panic!("nothing of it is stored")
-        };
+        assert_eq!(index.unsaved(), Unsaved::All, "nothing of it is stored");
+        let all: Vec<u8> = index.all().flatten().collect();
         assert_eq!(all.len(), 200_000 * PAIR_BYTES);
         let mut again = Index::of_runs([all.as_slice()]);
         for record in 0..200_000_u32 {

@@ -1,6 +1,6 @@
 //! Erasing everything of one tenant, with a receipt.
 
-use super::{Item, Store, StoreError, partition, records::delete_request, text};
+use super::{Item, Store, StoreError, batches::delete_request, partition, text};
 use aws_sdk_dynamodb::types::AttributeValue;
 use muster_domain::{TenantId, datasets};
 use serde::Serialize;

@@ -6,6 +6,7 @@
 //! `…#changes`, `…#summary`, `…#index`, `…#moving`), sort key `sk`. Every partition key begins with the
 //! tenant, so that `dynamodb:LeadingKeys` can fence it.
 
+mod batches;
 mod changes;
 mod consents;
 mod control;
@@ -21,12 +22,13 @@ mod summaries;
 mod tables;
 mod transfer;
 
+pub use batches::Batch;
 pub use changes::{ChangePage, ChangeQuery};
 pub use consents::ConsentState;
 pub use control::Control;
 pub use erase::Receipt;
 pub use leases::Lease;
-pub use records::{Batch, RecordPage, Units, Unseen};
+pub use records::{RecordPage, Units, Unseen};
 pub use states::Standing;
 pub use transfer::Transferred;
 

@@ -3,7 +3,7 @@
 //! Partitions are read in key order on both sides and merged, so that neither is held in memory;
 //! what is there already is not written again, and what is there too much is removed.
 
-use super::{Item, Store, StoreError, get_text, partition, records::delete_request, text};
+use super::{Item, Store, StoreError, batches::delete_request, get_text, partition, text};
 use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
 use muster_domain::{TenantId, datasets};
 use std::{cmp::Ordering, collections::VecDeque};
