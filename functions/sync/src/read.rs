@@ -107,8 +107,11 @@ pub(crate) async fn read(
         Err(Stop::Fault(Fault::StateLost)) => {
             tracing::info!(tenant.id = %run.tenant, dataset = dataset.name, "the place in the list was lost; enumerating anew");
             reading.state.checkpoint = Checkpoint::default();
-            reading.close_index().await?;
             reading.state.phase = Phase::Incomplete;
+            reading.state.trouble =
+                Some("Microsoft lost the place in the list; all of it is read anew.".to_owned());
+            reading.close_index().await?;
+            reading.close().await?;
             attempt(run, dataset, reading.state, From::Start).await?
         }
         ended => (ended, reading),
@@ -219,8 +222,8 @@ impl<'a> Reading<'a> {
             unkeyed: 0,
             links: HashSet::new(),
         };
-        // A first enumeration is watched from its beginning.
-        if !reading.history {
+        // A first look is watched from its beginning.
+        if reading.stored.phase == Phase::Waiting {
             reading.open().await?;
         }
         Ok(reading)

@@ -93,16 +93,15 @@ pub async fn sync_tenant(
         .await?
         .ok_or(SyncError::Busy)?;
     let clock = Clock::new(deadline, context.stopping.clone());
-    let goes_on = known.sync.started_at.is_some();
     let ended = tokio::select! {
-        ended = run(services, lease.clone(), goes_on, clock) => ended,
+        ended = run(services, lease.clone(), clock) => ended,
         lost = keep(services, &lease) => Err(lost),
     };
     match &ended {
         Ok(Outcome::ToBeContinued) => services.store.release_lease(&lease).await?,
         Ok(_) => services.store.end_sync(&lease).await?,
         // Nothing was begun that another would have to go on with.
-        Err(SyncError::SignIn(_) | SyncError::Vault(_)) if !goes_on => {
+        Err(SyncError::SignIn(_) | SyncError::Vault(_)) if !lease.goes_on => {
             services.store.end_sync(&lease).await?;
         }
         Err(_) => services.store.release_lease(&lease).await?,
@@ -129,12 +128,7 @@ async fn keep(services: &Services, lease: &Lease) -> SyncError {
     }
 }
 
-async fn run(
-    services: &Services,
-    lease: Lease,
-    goes_on: bool,
-    clock: Clock,
-) -> Result<Outcome, SyncError> {
+async fn run(services: &Services, lease: Lease, clock: Clock) -> Result<Outcome, SyncError> {
     let tenant = lease.tenant;
     let Some(loaded) = load::load(services, tenant, now()).await? else {
         return Ok(Outcome::NoAccess);
@@ -168,7 +162,6 @@ async fn run(
         lease,
         graph,
         began,
-        goes_on,
         clock,
     };
     mark_unread(&run, &plan, &states).await?;

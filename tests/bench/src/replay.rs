@@ -192,8 +192,8 @@ impl Replay {
 
     /// Lets this share of the users, in hundredths, sign in now: in the pages recorded.
     pub fn sign_in(&self, hundredths: usize) {
-        let now = muster_platform::now().as_second();
-        let mut nth = 0;
+        let now = muster_platform::now();
+        let mut nth: u64 = 0;
         for (place, body) in self.pages().iter_mut() {
             if !place.contains("signInActivity") {
                 continue;
@@ -203,7 +203,8 @@ impl Replay {
             for (_, user) in users.enumerate().filter(|(i, _)| i % 100 < hundredths) {
                 // Each at a time of its own, some days ago at most.
                 nth += 7919;
-                let at = jiff::Timestamp::from_second(now - nth % 200_000).unwrap_or_default();
+                let at = now.checked_sub(Duration::from_secs(nth % 200_000));
+                let at = at.unwrap_or(now).strftime("%Y-%m-%dT%H:%M:%SZ");
                 let at = Value::from(at.to_string());
                 user["signInActivity"]["lastSignInDateTime"] = at.clone();
                 user["signInActivity"]["lastSuccessfulSignInDateTime"] = at;

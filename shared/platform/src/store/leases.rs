@@ -16,6 +16,8 @@ pub struct Lease {
     pub contested_at: Option<Timestamp>,
     /// When the sync under way began, over a crash and over several runs; it ends by `end_sync`.
     pub began_at: Option<Timestamp>,
+    /// Whether it had begun before this lease was taken.
+    pub goes_on: bool,
     owner: String,
 }
 
@@ -123,11 +125,14 @@ impl Store {
                     .ok_or_else(|| StoreError::Unreadable("the lease has no number".to_owned()))?;
                 let contested_at = get_number(&lease, "contested")
                     .and_then(|second| Timestamp::from_second(second).ok());
+                let began_at = began_at(&lease);
+                let now = now.as_millisecond();
                 Ok(Some(Lease {
                     tenant,
                     number,
                     contested_at,
-                    began_at: began_at(&lease),
+                    began_at,
+                    goes_on: began_at.is_some_and(|began| began.as_millisecond() != now),
                     owner: owner.to_owned(),
                 }))
             }

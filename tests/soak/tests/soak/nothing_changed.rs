@@ -68,6 +68,26 @@ fn a_sync_in_which_nothing_changed_writes_three_items_and_tells_when_it_was() {
 }
 
 #[test]
+fn what_the_tenant_is_not_licensed_for_costs_no_write_either() {
+    muster_soak::log();
+    let story = async || -> Result<()> {
+        let datasets = ["subscribed_skus", "managed_devices", "mobile_apps"];
+        let mut rig = Rig::new(&Setup::small(5, &datasets)).await?;
+        rig.microsoft.set_intune(false);
+        let worker = rig.worker(0).await?;
+        looked_at(&mut rig, &worker).await?;
+        let began = now();
+        let written = looked_at(&mut rig, &worker).await?;
+        ensure!(written == 3, "{written} items were written");
+        let devices = rig.state("managed_devices").await?;
+        ensure!(devices.phase == Phase::Blocked && !devices.verdict.allows());
+        ensure!(devices.last_attempt_at > began.checked_sub(Duration::from_millis(1)).ok());
+        Ok(())
+    };
+    own_time::run(story).expect("it costs as little");
+}
+
+#[test]
 fn a_day_of_sign_ins_is_packed_and_reads_no_record() {
     muster_soak::log();
     let story = async || {
