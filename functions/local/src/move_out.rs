@@ -103,12 +103,13 @@ fn next_steps(target: &Deployed) {
 async fn move_tenant(
     source: &Source,
     target: &Deployed,
-    integration: &Integration,
+    listed: &Integration,
 ) -> anyhow::Result<Moved> {
-    let tenant = integration.tenant_id;
-    if integration.deleting {
+    let tenant = listed.tenant_id;
+    let integration = source.store.integration(tenant).await?;
+    let Some(integration) = integration.filter(|known| !known.deleting) else {
         return Ok(Moved::Deleting);
-    }
+    };
     let there = target.store.integration(tenant).await?;
     if there.is_some_and(|there| there.sync.last_started_at > integration.sync.last_started_at) {
         return Ok(Moved::NewerThere);
@@ -123,7 +124,7 @@ async fn move_tenant(
             held.items
         );
     }
-    match target.store.create_integration(integration).await {
+    match target.store.create_integration(&integration).await {
         Ok(()) => {}
         Err(StoreError::Exists) => {
             let replaced = target

@@ -238,10 +238,11 @@ async fn resume(
     schedule: &LocalSchedule,
     queue: &LocalQueue,
 ) -> anyhow::Result<()> {
-    for integration in services.store.integrations().await? {
-        if integration.paused || integration.deleting {
+    for listed in services.store.integrations().await? {
+        let integration = services.store.integration(listed.tenant_id).await?;
+        let Some(integration) = integration.filter(|known| !known.paused && !known.deleting) else {
             continue;
-        }
+        };
         let sync = &integration.sync;
         let interrupted = sync.started_at.is_some()
             || sync.requested_at > sync.last_started_at

@@ -112,11 +112,8 @@ pub async fn listed(
 ) -> Result<Vec<ListedView>, Problem> {
     let now = muster_platform::now();
     let views = stream::iter(integrations).map(|integration| async move {
-        let states = context
-            .services
-            .store
-            .listed_states(integration.tenant_id)
-            .await?;
+        let listed = context.services.store.listed(integration.tenant_id).await?;
+        let (integration, states) = listed.unwrap_or((integration, Vec::new()));
         Ok::<_, StoreError>(ListedView::new(&integration, &states, now))
     });
     Ok(views.buffered(TENANTS_AT_ONCE).try_collect().await?)

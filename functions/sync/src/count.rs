@@ -90,7 +90,9 @@ impl Counted {
                 return Ok(Units::default());
             }
             // What a run that broke off had changed is not in the counts yet.
-            Self::Shifted(both) if !run.goes_on && Counter::shift(counts, &both.0, &both.1) => {
+            Self::Shifted(both)
+                if !run.lease.goes_on && Counter::shift(counts, &both.0, &both.1) =>
+            {
                 return Ok(Units::default());
             }
             Self::Shifted(_) | Self::Anew => {}

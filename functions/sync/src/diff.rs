@@ -1,12 +1,13 @@
 //! What is held of a dataset, and what a page changes in it.
 
+use crate::moves::Moves;
 use jiff::Timestamp;
 use muster_domain::{
     Dataset, Record,
     change::Change,
     index::{self, Index, Shown},
+    moving::Moving,
     page::Entry,
-    record,
     state::Counters,
 };
 use muster_platform::store::Batch;
@@ -72,14 +73,17 @@ impl Held {
     /// Takes note of what a page shows. What a whole enumeration says is gone counts as not shown,
     /// and goes at the end with all others that were not, under the same guard; says how many it
     /// had shown before.
-    pub fn show(&mut self, entries: Vec<Entry>) -> (Vec<Told>, u64) {
+    pub fn show(&mut self, moving: &Moving, entries: Vec<Entry>) -> (Vec<Told>, u64) {
         let (mut all, mut hidden) = (Vec::with_capacity(entries.len()), 0);
         for entry in entries {
             let name = index::name(key(&entry));
             let shown = match (&mut *self, &entry) {
                 (Self::Page(_), _) => None,
                 (Self::Whole(index), Entry::Is(row)) => {
-                    Some(index.show(name, record::digest(&row.text)))
+                    Some(match index.show(name, moving.mark(&row.text)) {
+                        (Shown::Moved, again) if moving.is_empty() => (Shown::Differs, again),
+                        shown => shown,
+                    })
                 }
                 (Self::Whole(index), Entry::Gone(_)) => {
                     hidden += u64::from(index.unshow(name));
@@ -100,10 +104,11 @@ impl Held {
     }
 }
 
-/// Decides what a page writes; `texts` are the stored texts of the keys that were wanted.
-/// `history` is whether changes are recorded: not before a first enumeration was whole.
+/// Decides what a page writes; `texts` are the stored texts of the keys that were wanted. What only
+/// moved waits among the moves. `history` is whether changes are recorded: not before a first
+/// enumeration was whole.
 pub(crate) fn diff(
-    dataset: &Dataset,
+    moves: &mut Moves,
     held: &mut Held,
     entries: Vec<Told>,
     texts: &HashMap<String, String>,
@@ -111,6 +116,7 @@ pub(crate) fn diff(
     at: Timestamp,
     counters: &mut Counters,
 ) -> Batch {
+    let dataset = moves.dataset;
     let mut batch = Batch::default();
     if let Held::Page(page) = held {
         page.clone_from(texts);
@@ -130,6 +136,11 @@ pub(crate) fn diff(
                     continue;
                 }
                 counters.written += 1;
+                if matches!(told.shown, Some((Shown::Moved, _))) {
+                    moves.moved(row.key, &row.text);
+                    continue;
+                }
+                moves.written(&row);
                 if history {
                     let after = row.record(dataset).ok();
                     note(dataset, &mut batch, &row.key, before, after.as_ref(), at);
@@ -239,11 +250,12 @@ mod tests {
 
     fn run(store: &mut Store, held: &mut Held, pages: &[Vec<(u8, Option<u8>)>]) -> Counters {
         let mut counters = Counters::default();
+        let mut moves = Moves::none(&USERS);
         for page in pages {
-            let (entries, _) = held.show(entries(page));
+            let (entries, _) = held.show(&moves.moving, entries(page));
             let found = texts(store, &Told::wanted(&entries, true));
             let at = Timestamp::UNIX_EPOCH;
-            let batch = diff(&USERS, held, entries, &found, true, at, &mut counters);
+            let batch = diff(&mut moves, held, entries, &found, true, at, &mut counters);
             assert_eq!(batch.changes.len(), batch.puts.len() + batch.deletes.len());
             apply(store, &batch);
         }
@@ -256,7 +268,7 @@ mod tests {
             let mut store = truth(&before, Store::new());
             let mut index = Index::new();
             for (key, text) in &store {
-                index.stored(index::name(key), record::digest(text));
+                index.stored(index::name(key), Moving::of(&USERS).mark(text));
             }
             let mut held = Held::Whole(index);
             let counters = run(&mut store, &mut held, &after);

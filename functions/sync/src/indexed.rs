@@ -9,7 +9,7 @@ use crate::{diff::Held, read::Reading, run::Run};
 use jiff::Timestamp;
 use muster_domain::{
     Dataset, DatasetState,
-    index::{self, Index, IndexMark, IndexRun, Unsaved},
+    index::{self, Index, IndexMark, Mark, PAIR_BYTES, Unsaved},
     plan::From,
 };
 use muster_platform::store::{StoreError, Units};
@@ -21,8 +21,8 @@ pub(crate) struct Indexed {
     mark: Option<IndexMark>,
     /// When the index was made from the stored records.
     made_at: Timestamp,
-    /// What a delta round changed: each record's key hash, with its digest unless it is gone.
-    pub changed: Vec<(u64, Option<muster_domain::record::Digest>)>,
+    /// What a delta round changed: each record's key hash, with its mark unless it is gone.
+    pub changed: Vec<(u64, Option<Mark>)>,
 }
 
 impl Indexed {
@@ -77,45 +77,55 @@ impl Indexed {
 impl Reading<'_> {
     /// Stores what has changed of the index, and leaves its mark in the state.
     pub(crate) async fn close_index(&mut self) -> Result<(), StoreError> {
+        self.pack().await?;
         let mark = self.indexed.mark.take();
-        self.state.index = match &mut self.held {
-            Held::Whole(index) => match index.unsaved() {
-                Unsaved::Nothing => mark,
-                Unsaved::All(all) => Some(IndexMark {
-                    made_at: self.indexed.made_at,
-                    runs: vec![self.put_index_run(0, &all).await?],
-                }),
-                Unsaved::Run(run) => self.one_more(mark, &run).await?,
-            },
-            Held::Page(_) if self.indexed.changed.is_empty() => mark,
-            Held::Page(_) => {
-                let run = index::run_of(&self.indexed.changed);
-                self.one_more(mark.filter(IndexMark::takes_a_run), &run)
-                    .await?
+        let unsaved = match &mut self.held {
+            Held::Whole(index) => index.unsaved(),
+            Held::Page(_) if self.indexed.changed.is_empty() => Unsaved::Nothing,
+            Held::Page(_) => Unsaved::Run(index::run_of(&self.indexed.changed)),
+        };
+        self.state.index = match (unsaved, mark) {
+            (Unsaved::Nothing, mark) => mark,
+            (Unsaved::All, _) => Some(self.all_anew().await?),
+            (Unsaved::Run(run), Some(mark)) if mark.takes_a_run() => {
+                Some(self.one_more(mark, &run).await?)
             }
+            (Unsaved::Run(_), _) => None,
         };
         Ok(())
     }
 
-    async fn one_more(
-        &mut self,
-        mark: Option<IndexMark>,
-        bytes: &[u8],
-    ) -> Result<Option<IndexMark>, StoreError> {
-        let Some(mut mark) = mark else {
-            return Ok(None);
+    async fn all_anew(&mut self) -> Result<IndexMark, StoreError> {
+        self.open().await?;
+        let all: Box<dyn Iterator<Item = _> + Send> = match &self.held {
+            Held::Whole(index) => Box::new(index.all()),
+            Held::Page(_) => Box::new(std::iter::empty()),
         };
-        let run = self.put_index_run(mark.runs.len(), bytes).await?;
-        mark.runs.push(run);
-        Ok(Some(mark))
-    }
-
-    async fn put_index_run(&mut self, number: usize, bytes: &[u8]) -> Result<IndexRun, StoreError> {
         let store = &self.run.services.store;
         let (run, units) = store
-            .put_index_run(self.run.tenant, self.dataset, number, bytes)
+            .put_index_run(self.run.tenant, self.dataset, 0, all)
             .await?;
         self.units += units;
-        Ok(run)
+        Ok(IndexMark {
+            made_at: self.indexed.made_at,
+            runs: vec![run],
+        })
+    }
+
+    async fn one_more(&mut self, mut mark: IndexMark, run: &[u8]) -> Result<IndexMark, StoreError> {
+        self.open().await?;
+        let (records, _) = run.as_chunks::<PAIR_BYTES>();
+        let (number, store) = (mark.runs.len(), &self.run.services.store);
+        let (run, units) = store
+            .put_index_run(
+                self.run.tenant,
+                self.dataset,
+                number,
+                records.iter().copied(),
+            )
+            .await?;
+        self.units += units;
+        mark.runs.push(run);
+        Ok(mark)
     }
 }

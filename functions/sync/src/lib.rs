@@ -1,12 +1,14 @@
 //! One tenant's sync, in six steps: assume and load, plan, read, remove what is proven gone, come
 //! back when told to wait, sum up. Each step is a file of its name.
 
+mod checkpoint;
 mod count;
 mod diff;
 mod fall_short;
 mod fetch;
 mod indexed;
 mod load;
+mod moves;
 mod read;
 mod remove;
 mod run;
@@ -115,7 +117,8 @@ async fn handle_message(
         why: format!("a sync message that cannot be read: {error}"),
     })?;
     let tenant = asked.tenant_id;
-    sync_tenant(context, tenant, sent_at(message), deadline)
+    // On the heap: the futures of a whole sync are nested too deep for the compiler's measure.
+    Box::pin(sync_tenant(context, tenant, sent_at(message), deadline))
         .await
         .map(|_| ())
         .map_err(|error| Failed {

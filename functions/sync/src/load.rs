@@ -3,11 +3,12 @@
 
 use crate::SyncError;
 use jiff::Timestamp;
-use muster_domain::{DatasetState, Integration, TenantId, aadsts, integration::Trouble};
+use muster_domain::{Integration, TenantId, aadsts, integration::Trouble};
 use muster_platform::{
     Services,
     microsoft::{SignInFailure, Token},
     renew,
+    store::Standing,
 };
 use secrecy::SecretString;
 
@@ -15,11 +16,9 @@ use secrecy::SecretString;
 #[derive(Debug)]
 pub(crate) struct Loaded {
     pub integration: Integration,
-    pub states: Vec<DatasetState>,
+    pub standing: Standing,
     pub token: Token,
     pub secret: SecretString,
-    /// Whether the sync before this one did not reach its end.
-    pub goes_on: bool,
 }
 
 /// Loads a tenant; `None` when there is no access, which the integration then tells of.
@@ -66,15 +65,11 @@ pub(crate) async fn load(
         }
     };
     let roles = token.claims.roles.clone();
-    let goes_on = integration.sync.started_at.is_some();
     let updated = services
         .store
         .update_integration(tenant, |integration| {
             integration.saw_roles(roles.clone(), now);
             note_credential(integration, &secret, fell_back.as_deref(), now);
-            if !integration.roles.is_empty() {
-                integration.sync.started_at.get_or_insert(now);
-            }
         })
         .await?;
     let Some(integration) = updated else {
@@ -87,13 +82,12 @@ pub(crate) async fn load(
         tracing::info!(tenant.id = %tenant, "no roles yet");
         return Ok(None);
     }
-    let states = services.store.states(tenant).await?;
+    let standing = services.store.standing(tenant).await?;
     Ok(Some(Loaded {
         integration,
-        states,
+        standing,
         token,
         secret,
-        goes_on,
     }))
 }
 
@@ -139,7 +133,6 @@ async fn refuse(
                 sentence: sentence.to_owned(),
                 since,
             });
-            integration.sync.started_at = None;
         })
         .await?;
     Ok(())

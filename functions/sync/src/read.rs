@@ -6,6 +6,7 @@ use crate::{
     count::Counted,
     diff::{self, Held, Told},
     indexed::Indexed,
+    moves::Moves,
     run::Run,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -15,12 +16,11 @@ use muster_domain::{
     index,
     page::{Entry, Page},
     plan::From,
-    record,
     state::{Checkpoint, Completeness, Counters, Phase},
 };
 use muster_platform::{
     now,
-    store::{Batch, StoreError, Units},
+    store::{Batch, Units},
 };
 use std::collections::HashSet;
 use url::Url;
@@ -30,6 +30,8 @@ use url::Url;
 pub(crate) struct End {
     pub dataset: &'static Dataset,
     pub state: DatasetState,
+    /// Whether the state is stored so; otherwise what is stored differs in when it was looked at alone.
+    pub stored: bool,
     /// What was counted for the summary.
     pub counted: Counted,
     /// The deadline came first: there is more to read at once.
@@ -44,7 +46,13 @@ pub(crate) struct Reading<'a> {
     pub run: &'a Run<'a>,
     pub dataset: &'static Dataset,
     pub state: DatasetState,
+    /// The state that is stored.
+    pub stored: DatasetState,
+    /// Whether this run has stored one, as it does before anything else that it writes.
+    pub opened: bool,
     pub held: Held,
+    /// What moved by itself and is not stored yet.
+    pub moves: Moves,
     pub indexed: Indexed,
     /// What is counted for the summary.
     pub counted: Counted,
@@ -52,14 +60,19 @@ pub(crate) struct Reading<'a> {
     pub history: bool,
     /// Whether every object since the first page has been seen by this very enumeration.
     from_start: bool,
+    /// Whether a first enumeration found records of a try before it.
+    pub leftovers: bool,
+    /// Whether no page has named anything so far.
+    pub empty: bool,
     pub units: Units,
-    began: Timestamp,
+    pub began: Timestamp,
     /// When the first page was asked for, in an earlier run perhaps.
-    enumeration_began: Timestamp,
-    saved_at: Timestamp,
+    pub enumeration_began: Timestamp,
+    pub saved_at: Timestamp,
     pub read: u64,
-    unkeyed: u64,
-    links: HashSet<String>,
+    pub unkeyed: u64,
+    /// The hashes of the next links that were followed.
+    links: HashSet<u64>,
 }
 
 /// Why an enumeration ended before its end.
@@ -78,8 +91,8 @@ impl<E: Into<SyncError>> std::convert::From<E> for Stop {
     }
 }
 
-/// Progress is written at most this often.
-const SAVE_EVERY: SignedDuration = SignedDuration::from_millis(400);
+/// What is said where only the next enumeration can tell what is gone.
+const LEFT_OVER: &str = "Everything has been read, over several runs. An earlier try had left records, some of which may be gone by now; the next sync reads all in one piece and removes those.";
 
 /// Reads a dataset from where the plan says. Only trouble with the store is an error: whatever
 /// Microsoft answers becomes the dataset's state.
@@ -94,8 +107,11 @@ pub(crate) async fn read(
         Err(Stop::Fault(Fault::StateLost)) => {
             tracing::info!(tenant.id = %run.tenant, dataset = dataset.name, "the place in the list was lost; enumerating anew");
             reading.state.checkpoint = Checkpoint::default();
-            reading.close_index().await?;
             reading.state.phase = Phase::Incomplete;
+            reading.state.trouble =
+                Some("Microsoft lost the place in the list; all of it is read anew.".to_owned());
+            reading.close_index().await?;
+            reading.close().await?;
             attempt(run, dataset, reading.state, From::Start).await?
         }
         ended => (ended, reading),
@@ -123,7 +139,7 @@ pub(crate) async fn read(
         }
     }
     reading.close_index().await?;
-    reading.save().await?;
+    let stored = reading.close().await?;
     let (state, counted) = (reading.state, reading.counted);
     tracing::info!(
         tenant.id = %run.tenant, dataset = dataset.name, phase = state.phase.name(), verdict = state.verdict.label(),
@@ -133,6 +149,7 @@ pub(crate) async fn read(
     Ok(End {
         dataset,
         state,
+        stored,
         counted,
         cut_off,
         come_back_at,
@@ -157,13 +174,15 @@ impl<'a> Reading<'a> {
         mut state: DatasetState,
         from: &From,
     ) -> Result<Self, SyncError> {
-        let began = now();
+        let (began, stored) = (now(), state.clone());
         let mut indexed = Indexed::open(&mut state, began);
         state.phase = Phase::Running;
         state.trouble = None;
         state.last_attempt_at = Some(began);
         state.run = Counters::default();
-        let (held, units) = indexed.held(run, dataset, from).await?;
+        let (held, mut units) = indexed.held(run, dataset, from).await?;
+        let (moves, read) = Moves::begin(run, dataset).await?;
+        units += read;
         let counted = match from {
             From::Start => Counted::whole(dataset, began, None),
             From::NextLink(_) => match state.checkpoint.counts.take() {
@@ -177,15 +196,24 @@ impl<'a> Reading<'a> {
         let resumed = matches!(from, From::NextLink(_));
         let enumeration_began = state.checkpoint.began_at.filter(|_| resumed);
         let read = if resumed { state.checkpoint.objects } else { 0 };
+        let leftovers = match resumed {
+            true => state.checkpoint.leftovers,
+            false => !history && held.len().is_some_and(|held| held > 0),
+        };
         let mut reading = Self {
             run,
             dataset,
             state,
+            stored,
+            opened: false,
             held,
+            moves,
             indexed,
             counted,
             history,
             from_start,
+            leftovers,
+            empty: true,
             units,
             began,
             enumeration_began: enumeration_began.unwrap_or(began),
@@ -194,7 +222,10 @@ impl<'a> Reading<'a> {
             unkeyed: 0,
             links: HashSet::new(),
         };
-        reading.save().await?;
+        // A first look is watched from its beginning.
+        if reading.stored.phase == Phase::Waiting {
+            reading.open().await?;
+        }
         Ok(reading)
     }
 
@@ -217,7 +248,7 @@ impl<'a> Reading<'a> {
                 self.write(batch).await?;
                 return self.end(&from, delta).await;
             };
-            if !self.links.insert(link.clone()) {
+            if !self.links.insert(index::name(&link)) {
                 self.write(batch).await?;
                 return Err(Stop::Fault(Fault::Refused {
                     status: 200,
@@ -236,6 +267,7 @@ impl<'a> Reading<'a> {
                 self.checkpoint(link).await?;
                 return Err(Stop::Deadline);
             }
+            self.before_writing(&batch).await?;
             // The next page is fetched while this one is written; the checkpoint moves after the
             // write, so that it never promises what is not stored.
             let mut counters = self.state.run;
@@ -271,6 +303,7 @@ impl<'a> Reading<'a> {
         if page.concealed > 0 {
             return Err(Stop::Concealed);
         }
+        self.empty &= page.entries.is_empty();
         self.unkeyed += page.unkeyed;
         // What is told to be gone is no object: an answer of removals alone is an empty one.
         let objects = page.entries.iter();
@@ -278,7 +311,7 @@ impl<'a> Reading<'a> {
             .filter(|entry| matches!(entry, Entry::Is(_)))
             .count() as u64;
         let entries = diff::last_of_each(page.entries);
-        let (entries, hidden) = self.held.show(entries);
+        let (entries, hidden) = self.held.show(&self.moves.moving, entries);
         let wanted = Told::wanted(&entries, self.history);
         let (texts, units) = self
             .run
@@ -290,7 +323,7 @@ impl<'a> Reading<'a> {
         self.counted.page(&entries, hidden, &texts);
         let removed = self.state.run.removed;
         let batch = diff::diff(
-            self.dataset,
+            &mut self.moves,
             &mut self.held,
             entries,
             &texts,
@@ -305,37 +338,25 @@ impl<'a> Reading<'a> {
         });
         if let Held::Page(_) = self.held {
             let puts = batch.puts.iter();
-            let put = puts.map(|(key, text)| (index::name(key), Some(record::digest(text))));
+            let mark = |text: &String| Some(self.moves.moving.mark(text));
+            let put = puts.map(|(key, text)| (index::name(key), mark(text)));
             let gone = batch.deletes.iter().map(|key| (index::name(key), None));
             self.indexed.changed.extend(put.chain(gone));
+        }
+        if self.moves.are_many() {
+            self.pack().await?;
         }
         Ok(batch)
     }
 
     pub(crate) async fn write(&mut self, batch: Batch) -> Result<(), Stop> {
+        self.before_writing(&batch).await?;
         self.units += self
             .run
             .services
             .store
             .write(self.run.tenant, self.dataset, &batch)
             .await?;
-        Ok(())
-    }
-
-    /// Moves the checkpoint past a page that is written. Only a first enumeration resumes at a
-    /// page: a later one starts anew, since only a whole one may remove. One that met objects it
-    /// cannot keep starts anew, too, lest they be forgotten.
-    async fn checkpoint(&mut self, link: String) -> Result<(), Stop> {
-        if self.state.complete.is_none() && self.unkeyed == 0 {
-            self.state.checkpoint.next_link = Some(link);
-            self.state.checkpoint.next_link_at = Some(now());
-            self.state.checkpoint.counts = self.counted.so_far();
-            self.state.checkpoint.began_at = Some(self.enumeration_began);
-            self.state.checkpoint.objects = self.read;
-        }
-        if now().duration_since(self.saved_at) >= SAVE_EVERY || self.run.clock.over() {
-            self.save().await?;
-        }
         Ok(())
     }
 
@@ -366,11 +387,13 @@ impl<'a> Reading<'a> {
             self.remove_unseen().await?;
         }
         let ended_at = now();
-        self.state.checkpoint = Checkpoint {
-            delta_link_at: delta_link.as_ref().map(|_| ended_at),
-            delta_link,
-            ..Checkpoint::default()
-        };
+        if !self.keeps_its_link(from, ended_at) {
+            self.state.checkpoint = Checkpoint {
+                delta_link_at: delta_link.as_ref().map(|_| ended_at),
+                delta_link,
+                ..Checkpoint::default()
+            };
+        }
         if !matches!(from, From::DeltaLink(_)) {
             self.state.complete = Some(Completeness {
                 began_at: self.enumeration_began,
@@ -379,30 +402,17 @@ impl<'a> Reading<'a> {
                 proof: proof.to_owned(),
             });
         }
-        self.state.phase = Phase::Fresh;
         self.state.verdict = Verdict::Allowed;
+        if self.leftovers && !self.from_start && self.dataset.enumeration.proves_absence() {
+            // Everything there is has been read. What a try before this one left may be gone, and no
+            // delta round tells of that.
+            self.state.checkpoint = Checkpoint::default();
+            self.state.phase = Phase::Incomplete;
+            self.state.trouble = Some(LEFT_OVER.to_owned());
+            return Ok(());
+        }
+        self.state.phase = Phase::Fresh;
         self.state.last_success_at = Some(ended_at);
         Ok(())
-    }
-
-    async fn save(&mut self) -> Result<(), StoreError> {
-        self.saved_at = now();
-        let run = &mut self.state.run;
-        run.took_ms =
-            u64::try_from(self.saved_at.duration_since(self.began).as_millis()).unwrap_or(0);
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "units are small and never negative"
-        )]
-        {
-            run.write_units = self.units.write.ceil() as u64;
-            run.read_units = self.units.read.ceil() as u64;
-        }
-        self.run
-            .services
-            .store
-            .put_state(&self.run.lease, &self.state)
-            .await
     }
 }

@@ -62,6 +62,7 @@ impl Reading<'_> {
             let mut batch = Batch::default();
             for key in keys {
                 let before = texts.get(key).map(String::as_str);
+                self.moves.removed(key);
                 diff::remove(
                     self.dataset,
                     &mut batch,

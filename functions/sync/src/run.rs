@@ -16,8 +16,6 @@ pub(crate) struct Run<'a> {
     pub graph: Graph<'a>,
     /// When this sync began; the time of every change it sees.
     pub began: Timestamp,
-    /// Whether the sync before this one did not reach its end.
-    pub goes_on: bool,
     pub clock: Clock,
 }
 

@@ -10,6 +10,7 @@ use crate::{
 use muster_domain::{
     Integration, datasets,
     expiry::Credential,
+    latest::Latest,
     state::Counters,
     summary::{Counter, Summary},
 };
@@ -22,6 +23,7 @@ use muster_platform::{
 pub(crate) async fn sum_up(
     run: &Run<'_>,
     integration: &Integration,
+    mut latest: Latest,
     mut ends: Vec<End>,
     mut sum: Counters,
 ) -> Result<(), SyncError> {
@@ -51,26 +53,34 @@ pub(crate) async fn sum_up(
         true => learn(run, integration, &integration.credential).await?,
         false => integration.credential.clone(),
     };
-    let summary = Summary {
-        date: now.strftime("%Y-%m-%d").to_string(),
-        counts: counts.clone(),
-    };
-    run.services.store.put_summary(run.tenant, &summary).await?;
-    let unfinished = ends.iter().any(|end| end.cut_off);
+    let today = now.strftime("%Y-%m-%d").to_string();
+    if counts != integration.glance || latest.summed_up.as_ref() != Some(&today) {
+        let summary = Summary {
+            date: today.clone(),
+            counts: counts.clone(),
+        };
+        run.services.store.put_summary(run.tenant, &summary).await?;
+    }
     run.services
         .store
         .update_integration(run.tenant, |integration| {
             integration.glance = counts.clone();
             // Replaced by a person while this sync ran: what was learned is of the one before.
             integration.credential.take_over(&credential);
-            integration.sync.last = sum;
-            integration.sync.last_started_at = Some(run.began);
-            if !unfinished {
-                integration.sync.started_at = None;
-                integration.sync.finished_at = Some(now);
-            }
         })
         .await?;
+    // Everything else that moved although nothing changed is one item, the last that a sync writes.
+    for end in ends.iter().filter(|end| !end.stored) {
+        latest.note(run.lease.number, &end.state);
+    }
+    latest.summed_up = Some(today);
+    latest.roles_at = integration.roles_at;
+    latest.sync.last = sum;
+    latest.sync.last_started_at = Some(run.began);
+    if !ends.iter().any(|end| end.cut_off) {
+        latest.sync.finished_at = Some(now);
+    }
+    run.services.store.put_latest(&run.lease, &latest).await?;
     let figures = SyncFigures {
         counters: sum,
         age: integration

@@ -19,7 +19,7 @@ use muster_platform::{
     Services, alerting, now,
     queue::{QueueError, SyncMessage},
     schedule::ScheduleError,
-    store::{Lease, StoreError},
+    store::{Lease, Standing, StoreError},
     vault::VaultError,
 };
 use std::time::{Duration, SystemTime};
@@ -89,7 +89,7 @@ pub async fn sync_tenant(
     }
     let lease = services
         .store
-        .acquire_lease(tenant, &context.owner, now())
+        .begin_sync(tenant, &context.owner, now())
         .await?
         .ok_or(SyncError::Busy)?;
     let clock = Clock::new(deadline, context.stopping.clone());
@@ -97,7 +97,15 @@ pub async fn sync_tenant(
         ended = run(services, lease.clone(), clock) => ended,
         lost = keep(services, &lease) => Err(lost),
     };
-    services.store.release_lease(&lease).await?;
+    match &ended {
+        Ok(Outcome::ToBeContinued) => services.store.release_lease(&lease).await?,
+        Ok(_) => services.store.end_sync(&lease).await?,
+        // Nothing was begun that another would have to go on with.
+        Err(SyncError::SignIn(_) | SyncError::Vault(_)) if !lease.goes_on => {
+            services.store.end_sync(&lease).await?;
+        }
+        Err(_) => services.store.release_lease(&lease).await?,
+    }
     // What this sync saw is told at once; what could not be told now is at the daily look.
     if let Err(error) = Box::pin(alerting::look_at(services, tenant, now())).await {
         tracing::error!(tenant.id = %tenant, %error, "alerts were not looked at");
@@ -127,17 +135,17 @@ async fn run(services: &Services, lease: Lease, clock: Clock) -> Result<Outcome,
     };
     let Loaded {
         integration,
-        mut states,
+        standing,
         token,
         secret,
-        goes_on,
     } = loaded;
+    let Standing { mut states, latest } = standing;
     if let Some(contested_at) = lease.contested_at {
         states
             .iter_mut()
             .for_each(|state| state.distrust(contested_at));
     }
-    let began = integration.sync.started_at.unwrap_or_else(now);
+    let began = lease.began_at.unwrap_or_else(now);
     let plan = plan::plan(&integration, &states, now());
     let hosts = services.microsoft.hosts(integration.cloud);
     let graph = Graph::new(
@@ -154,7 +162,6 @@ async fn run(services: &Services, lease: Lease, clock: Clock) -> Result<Outcome,
         lease,
         graph,
         began,
-        goes_on,
         clock,
     };
     mark_unread(&run, &plan, &states).await?;
@@ -165,7 +172,7 @@ async fn run(services: &Services, lease: Lease, clock: Clock) -> Result<Outcome,
     }
     sum.took_ms = u64::try_from(now().duration_since(began).as_millis()).unwrap_or(0);
     let back = Back::of(&ends);
-    sum_up::sum_up(&run, &integration, ends, sum).await?;
+    sum_up::sum_up(&run, &integration, latest, ends, sum).await?;
     come_back(&run, &back).await
 }
 

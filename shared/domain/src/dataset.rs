@@ -40,8 +40,8 @@ pub struct Dataset {
     pub retention_days: Option<u16>,
     /// Lower runs earlier, so that a first look is useful within seconds.
     pub priority: u8,
-    /// Columns that move by themselves every day: a record that differs in these alone is written
-    /// anew, but is no change that anybody asks about.
+    /// Columns that move by themselves every day: what moves is packed apart from the records, and is no
+    /// change that anybody asks about. Appended to, never reordered (a test pins the order).
     pub volatile: &'static [&'static str],
 }
 

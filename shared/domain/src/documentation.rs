@@ -1,6 +1,6 @@
 //! Pages of documentation that are rendered from the declarations, so that they cannot lag.
 
-use crate::{Dataset, dataset::Key, datasets};
+use crate::{Column, Dataset, dataset::Key, datasets};
 use std::fmt::Write;
 
 /// `docs/datasets.md`: every dataset of the registry, with its columns.
@@ -33,6 +33,8 @@ How a dataset is read:
 - **single**: one object;
 - **report**: a CSV usage report, some two days old when Microsoft gives it out;
 - **snapshot by day**: one record a day, kept longer than Microsoft keeps it.
+
+A column that **moves** does so by itself, most days: it is kept current, and its moves are no changes.
 
 ";
 
@@ -105,9 +107,14 @@ fn section(page: &mut String, dataset: &Dataset) {
             column.name,
             column.kind.name(),
             cell(column.source),
-            cell(column.about),
+            cell(&about(dataset, column)),
         );
     }
+}
+
+fn about(dataset: &Dataset, column: &Column) -> String {
+    let moves = dataset.volatile.contains(&column.name);
+    format!("{}{}", column.about, if moves { " Moves." } else { "" })
 }
 
 fn due(minutes: u32) -> String {

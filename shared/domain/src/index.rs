@@ -10,7 +10,7 @@ use crate::record::Digest;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::{collections::HashMap, hash::BuildHasherDefault};
-use xxhash_rust::xxh3::xxh3_64;
+use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 /// What is known of one record: the hash of its key, and its mark.
 type Pair = [u64; 2];
@@ -47,18 +47,26 @@ pub struct IndexRun {
     pub digest: u64,
 }
 
-impl IndexRun {
-    /// What a run of these bytes is known by.
-    pub fn of(bytes: &[u8]) -> Self {
-        Self {
-            records: (bytes.len() / PAIR_BYTES) as u64,
-            digest: xxh3_64(bytes),
-        }
+/// What a run is known by, while its bytes go by.
+#[derive(Default)]
+pub struct RunDigest {
+    bytes: usize,
+    hasher: Xxh3,
+}
+
+impl RunDigest {
+    /// Takes the next bytes.
+    pub fn take(&mut self, bytes: &[u8]) {
+        self.bytes += bytes.len();
+        self.hasher.update(bytes);
     }
 
-    /// How many bytes it has.
-    pub fn bytes(&self) -> u64 {
-        self.records.saturating_mul(PAIR_BYTES as u64)
+    /// What the run is known by.
+    pub fn run(&self) -> IndexRun {
+        IndexRun {
+            records: (self.bytes / PAIR_BYTES) as u64,
+            digest: self.hasher.digest(),
+        }
     }
 }
 
@@ -70,7 +78,24 @@ pub enum Unsaved {
     /// One more run.
     Run(Vec<u8>),
     /// All of it, in place of every run.
-    All(Vec<u8>),
+    All,
+}
+
+/// What an index remembers of a record's stored form: 63 bits, of which the lowest bit's place tells
+/// whether this enumeration has shown it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mark(u64);
+
+impl Mark {
+    /// That of a stored form with this digest, where nothing of it moves by itself.
+    pub fn of(digest: Digest) -> Self {
+        Self::new(digest.short())
+    }
+
+    pub(crate) fn new(bits: u64) -> Self {
+        // Never that of a record that is gone.
+        Self((bits & !SHOWN).max(2))
+    }
 }
 
 /// What an index knew of a record that an enumeration shows.
@@ -80,6 +105,9 @@ pub enum Shown {
     New,
     /// It is stored just so.
     Same,
+    /// It is stored otherwise in columns that move by themselves, and in nothing else; where a dataset
+    /// has none, it is stored otherwise.
+    Moved,
     /// It is stored otherwise.
     Differs,
 }
@@ -101,11 +129,6 @@ pub fn name(key: &str) -> u64 {
     xxh3_64(key.as_bytes())
 }
 
-fn mark(digest: Digest) -> u64 {
-    // Never that of a record that is gone.
-    (digest.short() & !SHOWN).max(2)
-}
-
 impl Index {
     /// An index of what is stored, and which no run holds yet.
     pub fn new() -> Self {
@@ -115,42 +138,58 @@ impl Index {
     /// The index that these runs hold, in their order.
     pub fn of_runs<'a>(runs: impl IntoIterator<Item = &'a [u8]>) -> Self {
         let mut index = Self::default();
-        for (i, run) in runs.into_iter().enumerate() {
-            index.runs = i + 1;
-            index.stored += (run.len() / PAIR_BYTES) as u64;
-            index
-                .sorted
-                .reserve_exact(if i == 0 { run.len() / PAIR_BYTES } else { 0 });
-            for pair in pairs(run) {
-                match i {
-                    0 => index.sorted.push(pair),
-                    _ => index.set(pair[0], pair[1]),
-                }
-            }
-            if i == 0 {
-                index.sorted.sort_unstable();
-                index.sorted.dedup_by_key(|pair| pair[0]);
-                index.live = index.sorted.len() as u64;
-            }
+        for run in runs {
+            index.begin_run(run.len() / PAIR_BYTES);
+            index.read_run(run);
+            index.end_run();
         }
-        index.moved = (index.runs > 0).then(Vec::new);
         index
     }
 
+    /// Begins to read the next stored run, of so many records.
+    pub fn begin_run(&mut self, records: usize) {
+        if self.runs == 0 {
+            self.sorted.reserve_exact(records);
+        }
+    }
+
+    /// Reads a part of it.
+    pub fn read_run(&mut self, part: &[u8]) {
+        self.stored += (part.len() / PAIR_BYTES) as u64;
+        for pair in pairs(part) {
+            match self.runs {
+                0 => self.sorted.push(pair),
+                _ => self.set(pair[0], pair[1]),
+            }
+        }
+    }
+
+    /// Ends it.
+    pub fn end_run(&mut self) {
+        if self.runs == 0 {
+            self.sorted.sort_unstable();
+            self.sorted.dedup_by_key(|pair| pair[0]);
+            self.live = self.sorted.len() as u64;
+            self.moved = Some(Vec::new());
+        }
+        self.runs += 1;
+    }
+
     /// Takes note of a record that is stored: when the index is made anew from the store.
-    pub fn stored(&mut self, key: u64, digest: Digest) {
-        self.set(key, mark(digest));
+    pub fn stored(&mut self, key: u64, mark: Mark) {
+        self.set(key, mark.0);
     }
 
     /// Takes note that an enumeration shows a record so, and that it will be stored so; says what
     /// was stored before, and whether this enumeration has shown it before.
-    pub fn show(&mut self, key: u64, digest: Digest) -> (Shown, bool) {
-        let now = mark(digest);
+    pub fn show(&mut self, key: u64, mark: Mark) -> (Shown, bool) {
+        let now = mark.0;
         let before = self.get(key);
         let again = before & SHOWN != 0;
         let shown = match before & !SHOWN {
             GONE => Shown::New,
             before if before == now => Shown::Same,
+            before if before >> 32 == now >> 32 => Shown::Moved,
             _ => Shown::Differs,
         };
         self.set(key, now | SHOWN);
@@ -226,10 +265,16 @@ impl Index {
             Some(moved) if self.runs <= MOST_RUNS => Unsaved::Run(pack(moved.iter().copied())),
             _ => {
                 self.merge();
-                let live = self.sorted.iter().filter(|pair| pair[1] != GONE);
-                Unsaved::All(pack(live.map(|pair| [pair[0], pair[1] & !SHOWN])))
+                Unsaved::All
             }
         }
+    }
+
+    /// All of it, as a first run holds it, where all is unsaved: record by record, so that it never is
+    /// in memory twice.
+    pub fn all(&self) -> impl Iterator<Item = [u8; PAIR_BYTES]> {
+        let live = self.sorted.iter().filter(|pair| pair[1] != GONE);
+        live.map(|pair| bytes([pair[0], pair[1] & !SHOWN]))
     }
 
     /// Bytes that it takes in memory.
@@ -290,10 +335,10 @@ impl Index {
     }
 }
 
-/// A run of what a delta round changed: each record's key hash, with the digest it is stored with
+/// A run of what a delta round changed: each record's key hash, with the mark it is stored with
 /// now, or without one where it is gone.
-pub fn run_of(changed: &[(u64, Option<Digest>)]) -> Vec<u8> {
-    let pair = |(key, digest): &(u64, Option<Digest>)| [*key, digest.map_or(GONE, mark)];
+pub fn run_of(changed: &[(u64, Option<Mark>)]) -> Vec<u8> {
+    let pair = |(key, mark): &(u64, Option<Mark>)| [*key, mark.map_or(GONE, |mark| mark.0)];
     pack(changed.iter().map(pair))
 }
 
@@ -310,7 +355,11 @@ impl IndexMark {
 }
 
 fn pack(pairs: impl Iterator<Item = Pair>) -> Vec<u8> {
-    pairs.flatten().flat_map(u64::to_le_bytes).collect()
+    pairs.flat_map(bytes).collect()
+}
+
+fn bytes([key, mark]: Pair) -> [u8; PAIR_BYTES] {
+    (u128::from(mark) << 64 | u128::from(key)).to_le_bytes()
 }
 
 fn pairs(bytes: &[u8]) -> impl Iterator<Item = Pair> {
@@ -344,8 +393,8 @@ mod tests {
     use proptest::prelude::*;
     use std::collections::{BTreeMap, BTreeSet};
 
-    fn digest(content: u8) -> Digest {
-        crate::record::digest(&content.to_string())
+    fn mark(content: u8) -> Mark {
+        Mark::of(crate::record::digest(&content.to_string()))
     }
 
     /// What happens to an index: a record shown, said to be gone, or removed.
@@ -374,7 +423,7 @@ mod tests {
         match index.unsaved() {
             Unsaved::Nothing => {}
             Unsaved::Run(run) => runs.push(run),
-            Unsaved::All(all) => *runs = vec![all],
+            Unsaved::All => *runs = vec![index.all().flatten().collect()],
         }
         *index = Index::of_runs(runs.iter().map(Vec::as_slice));
     }
@@ -395,7 +444,7 @@ mod tests {
                             Some(_) => Shown::Differs,
                         };
                         let again = !shown.insert(key);
-                        prop_assert_eq!(index.show(key, digest(content)), (expected, again));
+                        prop_assert_eq!(index.show(key, mark(content)), (expected, again));
                     }
                     Step::Unshow(key) => {
                         let key = name(&key.to_string());
@@ -421,7 +470,7 @@ mod tests {
             }
             save(&mut index, &mut runs);
             for (key, content) in truth {
-                prop_assert_eq!(index.show(key, digest(content)).0, Shown::Same);
+                prop_assert_eq!(index.show(key, mark(content)).0, Shown::Same);
             }
         }
     }
@@ -430,18 +479,17 @@ mod tests {
     fn a_large_index_takes_little_more_than_its_pairs() {
         let mut index = Index::new();
         for record in 0..200_000_u32 {
-            index.show(name(&record.to_string()), digest(1));
+            index.show(name(&record.to_string()), mark(1));
         }
         assert_eq!(index.len(), 200_000);
         let bytes = index.memory() / 200_000;
         assert!(bytes < 2 * PAIR_BYTES, "{bytes} bytes a record");
-        let Unsaved::All(all) = index.unsaved() else {
-            panic!("nothing of it is stored")
-        };
+        assert_eq!(index.unsaved(), Unsaved::All, "nothing of it is stored");
+        let all: Vec<u8> = index.all().flatten().collect();
         assert_eq!(all.len(), 200_000 * PAIR_BYTES);
         let mut again = Index::of_runs([all.as_slice()]);
         for record in 0..200_000_u32 {
-            let shown = again.show(name(&record.to_string()), digest(1));
+            let shown = again.show(name(&record.to_string()), mark(1));
             assert_eq!(shown, (Shown::Same, false));
         }
         assert_eq!(again.unsaved(), Unsaved::Nothing);
@@ -451,12 +499,12 @@ mod tests {
     fn a_few_changes_are_one_more_run_and_many_are_all_anew() {
         let mut index = Index::new();
         for record in 0..1000_u32 {
-            index.show(name(&record.to_string()), digest(1));
+            index.show(name(&record.to_string()), mark(1));
         }
         let mut runs = Vec::new();
         save(&mut index, &mut runs);
         for round in 2..4 {
-            index.show(name("7"), digest(round));
+            index.show(name("7"), mark(round));
             save(&mut index, &mut runs);
         }
         assert_eq!(
@@ -464,10 +512,10 @@ mod tests {
             [16_000, 16, 16]
         );
         for record in 0..1000_u32 {
-            index.show(name(&record.to_string()), digest(9));
+            index.show(name(&record.to_string()), mark(9));
         }
         for more in ["one", "two", "three"] {
-            index.show(name(more), digest(9));
+            index.show(name(more), mark(9));
         }
         save(&mut index, &mut runs);
         assert_eq!(runs.len(), 1);

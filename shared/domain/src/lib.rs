@@ -16,6 +16,8 @@ pub mod fault;
 pub mod ids;
 pub mod index;
 pub mod integration;
+pub mod latest;
+pub mod moving;
 pub mod pace;
 pub mod page;
 pub mod permission;

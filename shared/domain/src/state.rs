@@ -156,6 +156,10 @@ pub struct Checkpoint {
     /// How many objects it had held by then.
     #[serde(skip_serializing_if = "is_zero")]
     pub objects: u64,
+    /// Whether records of a try before it were held when it began: some may be gone since, and only an
+    /// enumeration in one piece tells.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub leftovers: bool,
 }
 
 #[expect(

@@ -170,6 +170,15 @@ fn the_order_of_columns_is_what_is_stored() {
     insta::assert_snapshot!("column_order", text);
 }
 
+/// What moves is packed by position, too.
+#[test]
+fn the_order_of_volatile_columns_is_what_is_packed() {
+    let moving = ALL.iter().filter(|dataset| !dataset.volatile.is_empty());
+    let lines =
+        moving.map(|dataset| format!("{}\n  {}\n", dataset.name, dataset.volatile.join("\n  ")));
+    insta::assert_snapshot!("volatile_order", lines.collect::<String>());
+}
+
 #[test]
 fn the_first_requests_are_these() {
     let client: ClientId = "5f0b7c8d-2e41-4a6f-9d10-7b3c5e8f9a21"

@@ -192,8 +192,8 @@ impl Replay {
 
     /// Lets this share of the users, in hundredths, sign in now: in the pages recorded.
     pub fn sign_in(&self, hundredths: usize) {
-        let now = muster_platform::now().strftime("%Y-%m-%dT%H:%M:%SZ");
-        let now = Value::from(now.to_string());
+        let now = muster_platform::now();
+        let mut nth: u64 = 0;
         for (place, body) in self.pages().iter_mut() {
             if !place.contains("signInActivity") {
                 continue;
@@ -201,8 +201,13 @@ impl Replay {
             let mut page: Value = serde_json::from_slice(body).unwrap_or_default();
             let users = page["value"].as_array_mut().into_iter().flatten();
             for (_, user) in users.enumerate().filter(|(i, _)| i % 100 < hundredths) {
-                user["signInActivity"]["lastSignInDateTime"] = now.clone();
-                user["signInActivity"]["lastSuccessfulSignInDateTime"] = now.clone();
+                // Each at a time of its own, some days ago at most.
+                nth += 7919;
+                let at = now.checked_sub(Duration::from_secs(nth % 200_000));
+                let at = at.unwrap_or(now).strftime("%Y-%m-%dT%H:%M:%SZ");
+                let at = Value::from(at.to_string());
+                user["signInActivity"]["lastSignInDateTime"] = at.clone();
+                user["signInActivity"]["lastSuccessfulSignInDateTime"] = at;
             }
             *body = page.to_string().into();
         }

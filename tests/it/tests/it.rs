@@ -21,5 +21,6 @@ mod it {
     mod renewal;
     mod setup;
     mod sign_in;
+    mod signed_in;
     mod tidy;
 }

@@ -55,9 +55,9 @@ type Act = Box<dyn FnOnce() + Send>;
 /// A stale worker's doings, as seen at the door.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Fencing {
-    /// Dataset states that an older lease wrote over those of a newer one: never.
+    /// Dataset states, and what moved, that an older lease wrote over those of a newer one: never.
     pub states_overwritten: u64,
-    /// Dataset states of an older lease that were turned away.
+    /// The same of an older lease, turned away.
     pub states_refused: u64,
     /// Batches of records that arrived under an older lease than the latest.
     pub late_batches: u64,
@@ -162,6 +162,16 @@ impl Door {
         self.inner().fencing
     }
 
+    /// The items of a partition of the assets, as they are stored.
+    pub fn assets(&self, partition: &str) -> Vec<Value> {
+        let asked = serde_json::json!({"TableName": "assets", "ConsistentRead": true,
+            "KeyConditionExpression": "pk = :pk",
+            "ExpressionAttributeValues": {":pk": {"S": partition}}});
+        let answer = perform(&self.database, "Query", &asked);
+        let mut answer: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+        serde_json::from_value(answer["Items"].take()).unwrap_or_default()
+    }
+
     fn inner(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -222,10 +232,10 @@ impl Door {
         if !state && !batch {
             return None;
         }
-        let tenant = if state {
-            item["tenant_id"]["S"].as_str()?.to_owned()
-        } else {
-            tenant_of(request)?
+        let tenant = match (item["tenant_id"]["S"].as_str(), item["pk"]["S"].as_str()) {
+            (Some(tenant), _) => tenant.to_owned(),
+            (None, Some(key)) => key.split('#').nth(1)?.to_owned(),
+            (None, None) => tenant_of(request)?,
         };
         latest_lease(&self.database, &tenant)
     }
@@ -447,10 +457,13 @@ fn perform(database: &Database, call: &str, request: &Value) -> Answer {
         "GetItem" => one(request, |r| database.get_item(r)),
         "ListTables" => one(request, |r| database.list_tables(r)),
         "PutItem" => {
-            let key = request["Item"]["item"].clone();
-            let before = (request["TableName"] == "integrations" && key.is_object()).then(|| {
-                let asked = serde_json::json!({"TableName": "integrations", "ConsistentRead": true,
-                    "Key": {"tenant_id": request["Item"]["tenant_id"], "item": key}});
+            let item = &request["Item"];
+            let key = match item["pk"].is_object() {
+                true => serde_json::json!({"pk": item["pk"], "sk": item["sk"]}),
+                false => serde_json::json!({"tenant_id": item["tenant_id"], "item": item["item"]}),
+            };
+            let before = item["lease"].is_object().then(|| {
+                let asked = serde_json::json!({"TableName": request["TableName"], "ConsistentRead": true, "Key": key});
                 let got = one(&asked, |r| database.get_item(r));
                 let got: Value = serde_json::from_slice(&got.body).unwrap_or_default();
                 got["Item"].clone()

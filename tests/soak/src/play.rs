@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail, ensure};
 use jiff::Timestamp;
 use microsoft_simulator::TenantHandle;
 use muster_domain::state::{DatasetState, Phase};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, PoisonError},
@@ -115,7 +115,14 @@ impl Witness {
             .and_then(|user| user["id"].as_str()?.parse().ok());
         let left = u32::try_from(users.len()).unwrap_or(0).saturating_sub(1);
         match (edit, id) {
-            (Edit::Change(count), _) => drop(self.microsoft.change_users(count)),
+            (Edit::Change(count), _) => {
+                let changed = self.microsoft.change_users(count);
+                for (nth, id) in (0..).zip(changed) {
+                    let at = (self.changes() + 1) * 100 + nth;
+                    sign_in(&self.microsoft, id, at);
+                    self.look()?;
+                }
+            }
             (Edit::Add(count), _) => drop(self.microsoft.add_users(count)),
             (Edit::Delete(count), _) => drop(self.microsoft.delete_users(count.min(left))),
             (Edit::DeleteAndRestore, Some(id)) => {
@@ -177,6 +184,14 @@ impl Witness {
             .missing
             .clear();
     }
+}
+
+/// A user signs in, in a second of its own.
+pub fn sign_in(microsoft: &TenantHandle, user: uuid::Uuid, second: u64) {
+    let at = Timestamp::from_second(1_750_000_000 + i64::try_from(second).unwrap_or(0));
+    let at = at.unwrap_or_default().to_string();
+    let activity = json!({"lastSignInDateTime": at, "lastSuccessfulSignInDateTime": at});
+    microsoft.set_user_property(user, "signInActivity", activity);
 }
 
 /// Plays a schedule to its end.

@@ -80,7 +80,7 @@ pub enum Event {
 /// A change of the tenant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Edit {
-    /// So many users get another job title.
+    /// So many users get another job title, and sign in.
     Change(u32),
     /// So many users come.
     Add(u32),

@@ -5,6 +5,8 @@ mod soak {
     mod crash_points;
     mod fencing;
     mod fuzz;
+    mod moving;
+    mod nothing_changed;
     mod planted;
     mod quirks;
     mod schedules;

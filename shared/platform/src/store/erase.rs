@@ -1,6 +1,6 @@
 //! Erasing everything of one tenant, with a receipt.
 
-use super::{Item, Store, StoreError, partition, records::delete_request, text};
+use super::{Item, Store, StoreError, batches::delete_request, partition, text};
 use aws_sdk_dynamodb::types::AttributeValue;
 use muster_domain::{TenantId, datasets};
 use serde::Serialize;
@@ -64,14 +64,12 @@ impl Store {
                 partition(tenant, "summary"),
             )
             .await?;
-        // Parts of an index are no data of the tenant's: the receipt does not count them.
-        self.erase_partition(
-            tenant,
-            &self.assets,
-            ("pk", "sk"),
-            partition(tenant, "index"),
-        )
-        .await?;
+        // What moved is of records that are counted, and an index is no data of the tenant's.
+        for name in ["moving", "index"] {
+            let all = partition(tenant, name);
+            self.erase_partition(tenant, &self.assets, ("pk", "sk"), all)
+                .await?;
+        }
         let id = text(tenant.to_string());
         receipt.control_items += self
             .erase_partition(tenant, &self.integrations, ("tenant_id", "item"), id)

@@ -8,14 +8,14 @@ use aws_sdk_dynamodb::{
 };
 use muster_domain::{
     Dataset, TenantId,
-    index::{Index, IndexMark, IndexRun, PAIR_BYTES},
+    index::{Index, IndexMark, IndexRun, PAIR_BYTES, RunDigest},
 };
 use std::collections::HashMap;
 
 /// Records a part: 64 KB, of the 400 that an item may have.
 const RECORDS_A_PART: u64 = 4096;
-/// Parts asked for at once: a megabyte, of the 16 that an answer may have.
-const PARTS_A_GET: usize = 16;
+/// Parts asked for at once: half a megabyte, which the answer's text and its bytes take several times.
+const PARTS_A_GET: usize = 8;
 
 impl Store {
     /// The index that a mark tells of; `None` where what is stored is not what the mark says, and
@@ -30,24 +30,26 @@ impl Store {
         mark: &IndexMark,
     ) -> Result<(Option<Index>, Units), StoreError> {
         let mut units = Units::default();
-        let mut runs = Vec::with_capacity(mark.runs.len());
+        let mut index = Index::new();
         for (number, run) in mark.runs.iter().enumerate() {
             let names: Vec<String> = (0..parts(run))
                 .map(|part| part_key(dataset, number, part))
                 .collect();
-            let mut bytes = Vec::with_capacity(usize::try_from(run.bytes()).unwrap_or(0));
+            let mut read = RunDigest::default();
+            index.begin_run(usize::try_from(run.records).unwrap_or(0));
             for names in names.chunks(PARTS_A_GET) {
                 let mut found = self.parts(tenant, names, &mut units).await?;
                 for name in names {
-                    bytes.extend(found.remove(name).unwrap_or_default());
+                    let part = found.remove(name).unwrap_or_default();
+                    read.take(&part);
+                    index.read_run(&part);
                 }
             }
-            if IndexRun::of(&bytes) != *run {
+            if read.run() != *run {
                 return Ok((None, units));
             }
-            runs.push(bytes);
+            index.end_run();
         }
-        let index = Index::of_runs(runs.iter().map(Vec::as_slice));
         Ok((Some(index), units))
     }
 
@@ -78,12 +80,16 @@ impl Store {
         tenant: TenantId,
         dataset: &Dataset,
         number: usize,
-        bytes: &[u8],
+        mut records: impl Iterator<Item = [u8; PAIR_BYTES]>,
     ) -> Result<(IndexRun, Units), StoreError> {
-        let run = IndexRun::of(bytes);
-        let mut units = Units::default();
-        let length = usize::try_from(RECORDS_A_PART).unwrap_or(usize::MAX) * PAIR_BYTES;
-        for (part, bytes) in (0..).zip(bytes.chunks(length)) {
+        let (mut run, mut units) = (RunDigest::default(), Units::default());
+        let most = usize::try_from(RECORDS_A_PART).unwrap_or(usize::MAX);
+        for part in 0.. {
+            let bytes: Vec<u8> = records.by_ref().take(most).flatten().collect();
+            if bytes.is_empty() {
+                break;
+            }
+            run.take(&bytes);
             let mut item = key(tenant, &part_key(dataset, number, part));
             item.insert("x".to_owned(), AttributeValue::B(Blob::new(bytes)));
             let sent = self
@@ -100,7 +106,7 @@ impl Store {
                 .and_then(aws_sdk_dynamodb::types::ConsumedCapacity::capacity_units)
                 .unwrap_or(0.0);
         }
-        Ok((run, units))
+        Ok((run.run(), units))
     }
 }
 

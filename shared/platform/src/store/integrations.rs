@@ -4,7 +4,7 @@
 use super::{
     Item, Store, StoreError, from_json, lost_condition, number, tables::BY_NAME, text, to_json,
 };
-use muster_domain::{Integration, TenantId};
+use muster_domain::{Integration, TenantId, sync_state::SyncState};
 
 const ITEM: &str = "integration";
 
@@ -42,7 +42,7 @@ impl Store {
     }
 
     /// All integrations, by name: with the function's own credentials, since it is the one
-    /// question that is asked across tenants.
+    /// question that is asked across tenants. Where the sync of each stands is not in it.
     ///
     /// # Errors
     /// When the store does not answer or an item cannot be read.
@@ -59,13 +59,19 @@ impl Store {
             .send();
         while let Some(page) = pages.next().await {
             for item in page?.items() {
-                all.push(from_json(item, "integration")?);
+                let mut integration: Integration = from_json(item, "integration")?;
+                integration.sync = SyncState {
+                    requested_at: integration.sync.requested_at,
+                    ..SyncState::default()
+                };
+                all.push(integration);
             }
         }
         Ok(all)
     }
 
-    /// Changes an integration; `None` when there is none. The change may be tried more than once.
+    /// Changes an integration; `None` when there is none. The change may be tried more than once. Where
+    /// the sync stands is not changed here: that is the lease's, and the latest sync's.
     ///
     /// # Errors
     /// When the store does not answer, or others keep changing the same item.
@@ -80,7 +86,7 @@ impl Store {
             };
             let before = integration.clone();
             change(&mut integration);
-            if integration == before {
+            if integration.says_the_same(&before) {
                 return Ok(Some(integration));
             }
             let sent = self
@@ -102,29 +108,6 @@ impl Store {
         Err(StoreError::Unavailable(
             "the integration keeps being changed by others".to_owned(),
         ))
-    }
-
-    async fn versioned(&self, tenant: TenantId) -> Result<Option<(Integration, u64)>, StoreError> {
-        let got = self
-            .at(tenant)
-            .await
-            .get_item()
-            .table_name(&self.integrations)
-            .key("tenant_id", text(tenant.to_string()))
-            .key("item", text(ITEM))
-            .consistent_read(true)
-            .send()
-            .await?;
-        let Some(item) = got.item else {
-            return Ok(None);
-        };
-        let version = item
-            .get("version")
-            .and_then(|v| v.as_n().ok())
-            .and_then(|n| n.parse().ok());
-        let version =
-            version.ok_or_else(|| StoreError::Unreadable("version is missing".to_owned()))?;
-        Ok(Some((from_json(&item, "integration")?, version)))
     }
 }
 

@@ -1,7 +1,7 @@
 //! One worker a tenant: a lease with a number that only grows. What is written under a lease is
 //! conditioned on the number, so that a worker which lost its lease cannot overwrite newer state.
 
-use super::{Item, Store, StoreError, lost_condition, number, text};
+use super::{Item, Store, StoreError, get_number, lost_condition, number, text};
 use jiff::{SignedDuration, Timestamp};
 use muster_domain::TenantId;
 
@@ -14,6 +14,10 @@ pub struct Lease {
     pub number: u64,
     /// When a lease of this tenant was last taken from a worker that had not given it back.
     pub contested_at: Option<Timestamp>,
+    /// When the sync under way began, over a crash and over several runs; it ends by `end_sync`.
+    pub began_at: Option<Timestamp>,
+    /// Whether it had begun before this lease was taken.
+    pub goes_on: bool,
     owner: String,
 }
 
@@ -33,11 +37,38 @@ impl Store {
         owner: &str,
         now: Timestamp,
     ) -> Result<Option<Lease>, StoreError> {
+        self.take_or_take_over(tenant, owner, now, "").await
+    }
+
+    /// The same for a sync, which begins now unless one is under way already.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn begin_sync(
+        &self,
+        tenant: TenantId,
+        owner: &str,
+        now: Timestamp,
+    ) -> Result<Option<Lease>, StoreError> {
+        let begin = ", began = if_not_exists(began, :began)";
+        self.take_or_take_over(tenant, owner, now, begin).await
+    }
+
+    async fn take_or_take_over(
+        &self,
+        tenant: TenantId,
+        owner: &str,
+        now: Timestamp,
+        begin: &str,
+    ) -> Result<Option<Lease>, StoreError> {
         let given_back = "attribute_not_exists(#until) OR #until = :never OR #owner = :owner";
-        match self.take_lease(tenant, owner, now, given_back, "").await? {
+        match self
+            .take_lease(tenant, owner, now, given_back, begin)
+            .await?
+        {
             None => {
-                let take_over = ", #contested = :now";
-                self.take_lease(tenant, owner, now, "#until < :now", take_over)
+                let take_over = format!(", #contested = :now{begin}");
+                self.take_lease(tenant, owner, now, "#until < :now", &take_over)
                     .await
             }
             taken => Ok(taken),
@@ -77,25 +108,31 @@ impl Store {
             update = update.expression_attribute_names(placeholder, name);
         }
         // A value that no expression names is refused.
-        if also_set.is_empty() {
+        if condition.contains(":never") {
             update = update.expression_attribute_values(":never", number(0));
         } else {
             update = update
                 .expression_attribute_names("#contested", "contested")
                 .expression_attribute_values(":now", number(now.as_second()));
         }
+        if also_set.contains(":began") {
+            update = update.expression_attribute_values(":began", number(now.as_millisecond()));
+        }
         match update.send().await {
             Ok(updated) => {
                 let lease = updated.attributes.unwrap_or_default();
                 let number = get_number(&lease, "number")
-                    .and_then(|number| u64::try_from(number).ok())
                     .ok_or_else(|| StoreError::Unreadable("the lease has no number".to_owned()))?;
                 let contested_at = get_number(&lease, "contested")
                     .and_then(|second| Timestamp::from_second(second).ok());
+                let began_at = began_at(&lease);
+                let now = now.as_millisecond();
                 Ok(Some(Lease {
                     tenant,
                     number,
                     contested_at,
+                    began_at,
+                    goes_on: began_at.is_some_and(|began| began.as_millisecond() != now),
                     owner: owner.to_owned(),
                 }))
             }
@@ -109,22 +146,39 @@ impl Store {
     /// # Errors
     /// `LeaseLost` when it was given to another, or the integration was deleted.
     pub async fn renew_lease(&self, lease: &Lease, now: Timestamp) -> Result<(), StoreError> {
-        self.set_lease(lease, now.checked_add(LEASE_LIFE).unwrap_or(now))
+        self.set_lease(lease, now.checked_add(LEASE_LIFE).unwrap_or(now), "")
             .await
     }
 
-    /// Gives a lease back; one that is lost already is no trouble.
+    /// Gives a lease back; one that is lost already is no trouble. A sync under way stays so.
     ///
     /// # Errors
     /// When the store does not answer.
     pub async fn release_lease(&self, lease: &Lease) -> Result<(), StoreError> {
-        match self.set_lease(lease, Timestamp::UNIX_EPOCH).await {
+        self.give_back(lease, "").await
+    }
+
+    /// Gives a lease back at the end of a sync.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn end_sync(&self, lease: &Lease) -> Result<(), StoreError> {
+        self.give_back(lease, " REMOVE began").await
+    }
+
+    async fn give_back(&self, lease: &Lease, also: &str) -> Result<(), StoreError> {
+        match self.set_lease(lease, Timestamp::UNIX_EPOCH, also).await {
             Err(StoreError::LeaseLost) => Ok(()),
             other => other,
         }
     }
 
-    async fn set_lease(&self, lease: &Lease, until: Timestamp) -> Result<(), StoreError> {
+    async fn set_lease(
+        &self,
+        lease: &Lease,
+        until: Timestamp,
+        also: &str,
+    ) -> Result<(), StoreError> {
         let sent = self
             .at(lease.tenant)
             .await
@@ -132,7 +186,7 @@ impl Store {
             .table_name(&self.integrations)
             .key("tenant_id", text(lease.tenant.to_string()))
             .key("item", text("lease"))
-            .update_expression("SET #until = :until")
+            .update_expression(format!("SET #until = :until{also}"))
             .condition_expression("#owner = :owner AND #number = :number")
             .expression_attribute_names("#owner", "owner")
             .expression_attribute_names("#until", "until")
@@ -150,6 +204,7 @@ impl Store {
     }
 }
 
-fn get_number(item: &Item, name: &str) -> Option<i64> {
-    item.get(name)?.as_n().ok()?.parse().ok()
+/// When the sync under way began, by a lease's item.
+pub(super) fn began_at(lease: &Item) -> Option<Timestamp> {
+    Timestamp::from_millisecond(get_number(lease, "began")?).ok()
 }

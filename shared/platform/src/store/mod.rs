@@ -2,10 +2,11 @@
 //! locally an embedded server of the same API.
 //!
 //! `integrations`: partition key `tenant_id`, sort key `item` (`integration`, `lease`,
-//! `dataset#users`, `consent#…`). `assets`: partition key `pk` (`TENANT#<tenant>#<dataset>`,
-//! `…#changes`, `…#summary`, `…#index`), sort key `sk`. Every partition key begins with the tenant, so that
-//! `dynamodb:LeadingKeys` can fence it.
+//! `dataset#users`, `datasets`, `consent#…`). `assets`: partition key `pk` (`TENANT#<tenant>#<dataset>`,
+//! `…#changes`, `…#summary`, `…#index`, `…#moving`), sort key `sk`. Every partition key begins with the
+//! tenant, so that `dynamodb:LeadingKeys` can fence it.
 
+mod batches;
 mod changes;
 mod consents;
 mod control;
@@ -13,18 +14,22 @@ mod erase;
 mod indexes;
 mod integrations;
 mod leases;
+mod moving;
+mod packed;
 mod records;
 mod states;
 mod summaries;
 mod tables;
 mod transfer;
 
+pub use batches::Batch;
 pub use changes::{ChangePage, ChangeQuery};
 pub use consents::ConsentState;
 pub use control::Control;
 pub use erase::Receipt;
 pub use leases::Lease;
-pub use records::{Batch, RecordPage, Units, Unseen};
+pub use records::{RecordPage, Units, Unseen};
+pub use states::Standing;
 pub use transfer::Transferred;
 
 use crate::{http::Http, no_answer, tenant_sessions::TenantSessions};
@@ -140,6 +145,10 @@ pub(crate) fn number(value: impl std::fmt::Display) -> AttributeValue {
 
 pub(crate) fn get_text<'a>(item: &'a Item, name: &str) -> Option<&'a str> {
     item.get(name)?.as_s().ok().map(String::as_str)
+}
+
+pub(crate) fn get_number<T: std::str::FromStr>(item: &Item, name: &str) -> Option<T> {
+    item.get(name)?.as_n().ok()?.parse().ok()
 }
 
 pub(crate) fn partition(tenant: TenantId, what: &str) -> AttributeValue {

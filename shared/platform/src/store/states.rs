@@ -1,25 +1,82 @@
-//! Dataset states, each written only under the tenant's latest lease.
+//! Where a tenant's datasets and its sync stand: a state for each dataset, and one item of what the
+//! latest sync left behind beside them, all written only under the tenant's latest lease. Whoever reads
+//! an integration or a state gets it as of the latest sync; nobody else puts the two together.
 
-use super::{Item, Lease, Store, StoreError, from_json, lost_condition, number, text, to_json};
+use super::{
+    Item, Lease, Store, StoreError, from_json, get_number, get_text, leases, lost_condition,
+    number,
+    packed::{from_packed_json, to_packed_json},
+    text, to_json,
+};
 use aws_sdk_dynamodb::Client;
-use muster_domain::{DatasetState, TenantId};
+use muster_domain::{DatasetState, Integration, TenantId, latest::Latest};
+
+/// Where a tenant's datasets stand.
+#[derive(Debug, Clone, Default)]
+pub struct Standing {
+    /// The states of all datasets that have been looked at, as of the latest look.
+    pub states: Vec<DatasetState>,
+    /// What the latest sync left behind beside them.
+    pub latest: Latest,
+}
 
 impl Store {
+    /// Where a tenant's datasets stand.
+    ///
+    /// # Errors
+    /// When the store does not answer or an item cannot be read.
+    pub async fn standing(&self, tenant: TenantId) -> Result<Standing, StoreError> {
+        let client = self.at(tenant).await;
+        let items = control_items(&client, &self.integrations, tenant, STATES).await?;
+        Ok(Found::read(&items)?.standing())
+    }
+
     /// The states of all datasets of a tenant that have been looked at.
     ///
     /// # Errors
     /// When the store does not answer or an item cannot be read.
     pub async fn states(&self, tenant: TenantId) -> Result<Vec<DatasetState>, StoreError> {
-        states(&self.at(tenant).await, &self.integrations, tenant).await
+        Ok(self.standing(tenant).await?.states)
     }
 
-    /// The same for the list of clients, with the function's own credentials: a list of a
-    /// thousand tenants would otherwise begin a thousand sessions.
+    /// One of a list of clients, with the function's own credentials: a list of a thousand tenants
+    /// would otherwise begin a thousand sessions. `None` where it is gone since.
     ///
     /// # Errors
     /// When the store does not answer or an item cannot be read.
-    pub async fn listed_states(&self, tenant: TenantId) -> Result<Vec<DatasetState>, StoreError> {
-        states(&self.own, &self.integrations, tenant).await
+    pub async fn listed(
+        &self,
+        tenant: TenantId,
+    ) -> Result<Option<(Integration, Vec<DatasetState>)>, StoreError> {
+        let all = (STATES.0, WHERE_IT_STANDS.1);
+        let items = control_items(&self.own, &self.integrations, tenant, all).await?;
+        let found = Found::read(&items)?;
+        let integration = found.integration.clone();
+        Ok(integration.map(|(integration, _)| (integration, found.standing().states)))
+    }
+
+    /// An integration as of the latest sync, with the version of its item.
+    pub(super) async fn versioned(
+        &self,
+        tenant: TenantId,
+    ) -> Result<Option<(Integration, u64)>, StoreError> {
+        let client = self.at(tenant).await;
+        let items = control_items(&client, &self.integrations, tenant, WHERE_IT_STANDS).await?;
+        Ok(Found::read(&items)?.integration)
+    }
+
+    /// Stores what a sync leaves behind beside the states that it stored.
+    ///
+    /// # Errors
+    /// `LeaseLost` when a later lease has written it.
+    pub async fn put_latest(&self, lease: &Lease, latest: &Latest) -> Result<(), StoreError> {
+        let item = Item::from([
+            ("tenant_id".to_owned(), text(lease.tenant.to_string())),
+            ("item".to_owned(), text(LATEST)),
+            ("lease".to_owned(), number(lease.number)),
+            ("latest".to_owned(), to_packed_json(latest)?),
+        ]);
+        self.put_fenced(lease, item).await
     }
 
     /// Stores a dataset's state.
@@ -36,6 +93,10 @@ impl Store {
             ("lease".to_owned(), number(lease.number)),
             ("state".to_owned(), to_json(state)?),
         ]);
+        self.put_fenced(lease, item).await
+    }
+
+    async fn put_fenced(&self, lease: &Lease, item: Item) -> Result<(), StoreError> {
         let sent = self
             .at(lease.tenant)
             .await
@@ -55,26 +116,131 @@ impl Store {
     }
 }
 
-async fn states(
+/// The sort keys of the states, and of what lies after them in that order: what the latest sync left
+/// behind, the integration, the lease.
+const STATES: (&str, &str) = ("dataset#", LATEST);
+const WHERE_IT_STANDS: (&str, &str) = (LATEST, "lease");
+const LATEST: &str = "datasets";
+
+/// A tenant's control items from one sort key to another.
+async fn control_items(
     client: &Client,
     table: &str,
     tenant: TenantId,
-) -> Result<Vec<DatasetState>, StoreError> {
-    let mut states = Vec::new();
+    (first, last): (&str, &str),
+) -> Result<Vec<Item>, StoreError> {
+    let mut items = Vec::new();
     let mut pages = client
         .query()
         .table_name(table)
-        .key_condition_expression("tenant_id = :tenant AND begins_with(#item, :prefix)")
+        .key_condition_expression("tenant_id = :tenant AND #item BETWEEN :first AND :last")
         .expression_attribute_names("#item", "item")
         .expression_attribute_values(":tenant", text(tenant.to_string()))
-        .expression_attribute_values(":prefix", text("dataset#"))
+        .expression_attribute_values(":first", text(first))
+        .expression_attribute_values(":last", text(last))
         .consistent_read(true)
         .into_paginator()
         .send();
     while let Some(page) = pages.next().await {
-        for item in page?.items() {
-            states.push(from_json(item, "state")?);
+        items.append(&mut page?.items.unwrap_or_default());
+    }
+    Ok(items)
+}
+
+/// What control items say.
+#[derive(Default)]
+struct Found {
+    /// Each with the number of the lease it was stored under.
+    states: Vec<(u64, DatasetState)>,
+    latest: Latest,
+    integration: Option<(Integration, u64)>,
+}
+
+impl Found {
+    fn read(items: &[Item]) -> Result<Self, StoreError> {
+        let mut found = Self::default();
+        let mut began_at = None;
+        for item in items {
+            match get_text(item, "item").unwrap_or_default() {
+                LATEST => found.latest = from_packed_json(item, "latest")?,
+                "lease" => began_at = leases::began_at(item),
+                "integration" => {
+                    let version = get_number(item, "version")
+                        .ok_or_else(|| StoreError::Unreadable("version is missing".to_owned()))?;
+                    found.integration = Some((from_json(item, "integration")?, version));
+                }
+                state if state.starts_with("dataset#") => {
+                    let lease = get_number(item, "lease").unwrap_or(0);
+                    found.states.push((lease, from_json(item, "state")?));
+                }
+                _ => {}
+            }
+        }
+        if let Some((integration, _)) = &mut found.integration {
+            integration.sync.started_at = began_at;
+            found.latest.tell(integration);
+        }
+        found.latest.bring(&mut found.states);
+        Ok(found)
+    }
+
+    fn standing(self) -> Standing {
+        Standing {
+            states: self.states.into_iter().map(|(_, state)| state).collect(),
+            latest: self.latest,
         }
     }
-    Ok(states)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws_sdk_dynamodb::types::AttributeValue;
+    use jiff::Timestamp;
+    use muster_domain::{datasets, state::Completeness};
+
+    #[test]
+    fn what_a_sync_leaves_behind_is_one_write_unit() {
+        let mut latest = Latest::default();
+        let mut second = 1_800_000_000_123;
+        let mut next = |step: i64| {
+            second += step;
+            Timestamp::from_millisecond(second).expect("a time")
+        };
+        latest.sync.last_started_at = Some(next(7));
+        latest.sync.finished_at = Some(next(8341));
+        latest.roles_at = Some(next(517));
+        latest.summed_up = Some("2027-01-15".to_owned());
+        for (i, dataset) in (0..).zip(datasets::ALL) {
+            let mut state = DatasetState::new(dataset);
+            state.last_attempt_at = Some(next(13 + i));
+            state.last_success_at = Some(next(1777 + i));
+            state.complete = Some(Completeness {
+                began_at: next(977 + i),
+                ended_at: next(1633 + i),
+                objects: 0,
+                proof: "last page".to_owned(),
+            });
+            state.run.read = 9_871 * (1 + i.unsigned_abs());
+            state.run.unchanged = state.run.read;
+            state.run.requests = 87 + i.unsigned_abs();
+            state.run.took_ms = 5_431 * (3 + i.unsigned_abs());
+            state.run.read_units = 121 + i.unsigned_abs();
+            latest.sync.last += state.run;
+            latest.note(99_871, &state);
+        }
+        let packed = to_packed_json(&latest).expect("it is JSON");
+        let AttributeValue::B(bytes) = &packed else {
+            panic!("packed is binary");
+        };
+        // Keys, names and the lease's number come to some hundred bytes.
+        assert!(
+            bytes.as_ref().len() < 1024 - 120,
+            "{} bytes",
+            bytes.as_ref().len()
+        );
+        let item = Item::from([("latest".to_owned(), packed)]);
+        let read: Latest = from_packed_json(&item, "latest").expect("it is read back");
+        assert_eq!(read, latest);
+    }
 }

@@ -3,7 +3,7 @@
 //! Partitions are read in key order on both sides and merged, so that neither is held in memory;
 //! what is there already is not written again, and what is there too much is removed.
 
-use super::{Item, Store, StoreError, get_text, partition, records::delete_request, text};
+use super::{Item, Store, StoreError, batches::delete_request, get_text, partition, text};
 use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
 use muster_domain::{TenantId, datasets};
 use std::{cmp::Ordering, collections::VecDeque};
@@ -22,7 +22,8 @@ pub struct Transferred {
     pub digest: u128,
 }
 
-/// What is transferred of a tenant: records, changes, summaries, indexes, and where each dataset stands.
+/// What is transferred of a tenant: records and what moved of them, changes, summaries, indexes, and
+/// where each dataset stands.
 #[derive(Debug, Clone)]
 struct Part {
     table: Table,
@@ -91,7 +92,7 @@ impl Table {
 fn parts(tenant: TenantId) -> Vec<Part> {
     let names = datasets::ALL.iter().map(|dataset| dataset.name);
     let mut parts: Vec<Part> = names
-        .chain(["changes", "summary", "index"])
+        .chain(["moving", "changes", "summary", "index"])
         .map(|name| Part {
             table: Table::Assets,
             key: partition(tenant, name),
@@ -101,7 +102,13 @@ fn parts(tenant: TenantId) -> Vec<Part> {
     parts.push(Part {
         table: Table::Integrations,
         key: text(tenant.to_string()),
-        prefix: "dataset#",
+        prefix: "dataset",
+    });
+    // States are fenced by its number: one that began anew would be refused.
+    parts.push(Part {
+        table: Table::Integrations,
+        key: text(tenant.to_string()),
+        prefix: "lease",
     });
     // What was told already is not told again by the other.
     parts.push(Part {

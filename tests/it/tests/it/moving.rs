@@ -41,6 +41,24 @@ async fn a_tenant_arrives_whole_and_a_second_time_writes_nothing() -> Result<()>
 }
 
 #[tokio::test]
+async fn a_tenant_that_arrived_is_written_there_under_leases_that_go_on_counting() -> Result<()> {
+    let contoso = tenant("Contoso", 5);
+    let world = World::synced(contoso.clone()).await?;
+    let id = TenantId::from(contoso.id);
+    let there = another_store().await?;
+    there
+        .take_over(&world.muster().services().store, id)
+        .await?;
+    let later = muster_platform::now().checked_add(jiff::SignedDuration::from_mins(5))?;
+    let lease = there.acquire_lease(id, "there", later).await?;
+    let lease = lease.expect("nobody holds it there");
+    for state in there.states(id).await? {
+        there.put_state(&lease, &state).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn what_differs_there_is_seen_and_mended() -> Result<()> {
     let contoso = tenant("Contoso", 30);
     let world = World::synced(contoso.clone()).await?;

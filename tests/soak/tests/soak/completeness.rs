@@ -73,6 +73,32 @@ fn an_enumeration_over_several_runs_is_proven_from_its_first_page() {
 }
 
 #[test]
+fn what_an_earlier_try_left_is_looked_at_before_a_list_over_several_runs_is_called_fresh() {
+    test(async || {
+        let mut rig = Rig::new(&Setup::small(9, &["users"])).await?;
+        let worker = rig.worker(0).await?;
+        let one_page = Delivery {
+            no_time: true,
+            ..Delivery::default()
+        };
+        rig.deliver(&worker, one_page).await;
+        let held = rig.held("users").await?;
+        ensure!(held.len() == 4, "a page is held");
+        // One of them goes for good, and the place in the list is lost: a second try begins.
+        let gone = held.keys().next().expect("there are four").parse()?;
+        rig.microsoft.purge_user(gone);
+        rig.simulator.advance(Duration::from_secs(3600));
+        rig.deliver(&worker, one_page).await;
+        rig.deliver(&worker, Delivery::default()).await;
+        let state = rig.state("users").await?;
+        ensure!(state.phase == Phase::Incomplete && state.complete.is_some());
+        ensure!(rig.held("users").await?.contains_key(&gone.to_string()));
+        rig.sync().await?;
+        right(&rig).await
+    });
+}
+
+#[test]
 fn no_summary_says_none_before_a_list_was_read_to_its_end() {
     test(async || {
         let mut rig = Rig::new(&Setup::small(9, &["users", "organization"])).await?;

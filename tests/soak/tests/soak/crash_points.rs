@@ -4,7 +4,7 @@ use anyhow::{Context, Result, ensure};
 use muster_soak::{
     door::Calls,
     own_time,
-    play::{kept, right},
+    play::{kept, right, sign_in},
     rig::{Delivery, Rig, Setup, Worker},
 };
 use std::{
@@ -12,6 +12,7 @@ use std::{
     time::Duration,
 };
 use tokio::task::AbortHandle;
+use uuid::Uuid;
 
 /// What the sync that crashes is about.
 #[derive(Debug, Clone, Copy)]
@@ -22,6 +23,9 @@ enum Story {
     DeltaRound,
     /// The same, and the delta link has lapsed: everything is read, and what is gone removed.
     LaterWhole,
+    /// Everybody has signed in once since the first reading; now some did again, one goes by another
+    /// name, one came and one is gone.
+    SignIns,
 }
 
 /// Where it crashes.
@@ -35,7 +39,10 @@ enum Point {
 async fn before(story: Story) -> Result<(Rig, Worker)> {
     let setup = Setup {
         largest_page: 2,
-        ..Setup::small(5, &["users", "subscribed_skus"])
+        ..match story {
+            Story::SignIns => Setup::small(5, &["sign_in_activity"]),
+            _ => Setup::small(5, &["users", "subscribed_skus"]),
+        }
     };
     let mut rig = Rig::new(&setup).await?;
     if !matches!(story, Story::First) {
@@ -46,6 +53,31 @@ async fn before(story: Story) -> Result<(Rig, Worker)> {
     }
     if matches!(story, Story::LaterWhole) {
         rig.simulator.advance(Duration::from_secs(8 * 86_400));
+    }
+    if matches!(story, Story::SignIns) {
+        let users: Vec<Uuid> = rig
+            .truth("users")?
+            .keys()
+            .map(|id| id.parse())
+            .collect::<Result<_, _>>()?;
+        for (second, user) in (0..).zip(&users) {
+            sign_in(&rig.microsoft, *user, second);
+        }
+        rig.sync().await?;
+        right(&rig).await?;
+        for (second, user) in (100..).zip(&users[1..4]) {
+            sign_in(&rig.microsoft, *user, second);
+        }
+        rig.microsoft.delete_user(users[0]);
+        rig.microsoft.add_users(1);
+        rig.microsoft.set_user_property(
+            users[2],
+            "userPrincipalName",
+            "another@soak.example".into(),
+        );
+        let asked = muster_platform::now();
+        rig.change(|integration| integration.sync.requested_at = Some(asked))
+            .await?;
     }
     let worker = rig.worker(0).await?;
     Ok((rig, worker))
@@ -116,6 +148,11 @@ fn a_first_sync_may_crash_anywhere() {
 #[test]
 fn a_delta_round_may_crash_anywhere() {
     enumerate(Story::DeltaRound);
+}
+
+#[test]
+fn a_day_of_sign_ins_may_crash_anywhere() {
+    enumerate(Story::SignIns);
 }
 
 #[test]
