@@ -7,6 +7,8 @@ use muster_domain::{
     datasets,
     expiry::{Certainty, CredentialKind, ExpirySource, Longer},
     integration::{PermissionState, Problem, Status},
+    renewal::Offered,
+    secret_policy::SecretPolicy,
     state::{AnsweredRemoval, Completeness, Counters, HeldRemoval, Phase},
     summary::Counts,
 };
@@ -139,6 +141,8 @@ pub struct CredentialView {
     pub previous: Option<PreviousView>,
     /// Renewal by Muster itself, where chosen.
     pub automatic_renewal: Option<AutomaticView>,
+    /// What is known of the tenant's policy on client secrets; null is "not known".
+    pub secret_policy: Option<SecretPolicy>,
     /// A certificate that waits to be uploaded.
     pub offered_certificate: Option<OfferedView>,
 }
@@ -180,6 +184,16 @@ pub struct OfferedView {
     pub pem: String,
     /// When it lapses.
     pub expires_at: Timestamp,
+}
+
+impl From<Offered> for OfferedView {
+    fn from(offered: Offered) -> Self {
+        Self {
+            thumbprint: offered.thumbprint,
+            pem: offered.pem,
+            expires_at: offered.expires_at,
+        }
+    }
 }
 
 /// Where the sync stands.
@@ -369,11 +383,8 @@ impl CredentialView {
                     days_before: automatic.days_before(),
                     trouble: automatic.trouble.as_ref().map(|t| t.sentence.clone()),
                 }),
-            offered_certificate: integration.offered.as_ref().map(|offered| OfferedView {
-                thumbprint: offered.thumbprint.clone(),
-                pem: offered.pem.clone(),
-                expires_at: offered.expires_at,
-            }),
+            secret_policy: integration.secret_policy.clone(),
+            offered_certificate: integration.offered.clone().map(OfferedView::from),
         }
     }
 }

@@ -30,6 +30,11 @@ impl CredentialKind {
         }
     }
 
+    /// The one of that name.
+    pub fn find(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
     /// The words a person reads.
     pub fn title(self) -> &'static str {
         match self {

@@ -4,7 +4,8 @@ use crate::{
     ClientId, DatasetState, Permission, TenantId,
     cloud::Cloud,
     expiry::{Credential, CredentialKind},
-    renewal::{Automatic, Offered, Previous, Renewal},
+    renewal::{Automatic, LEAST_LIFE_DAYS, Offered, Previous, Renewal},
+    secret_policy::{PolicySource, SecretPolicy},
     sync_state::SyncState,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -66,6 +67,9 @@ pub struct Integration {
     /// A renewal under way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub renewal: Option<Renewal>,
+    /// What is known of the tenant's policy on client secrets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret_policy: Option<SecretPolicy>,
     /// A certificate that waits to be uploaded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub offered: Option<Offered>,
@@ -157,7 +161,12 @@ pub const OTHER_ROLES_PATIENCE: SignedDuration = SignedDuration::from_mins(5);
 
 impl Integration {
     /// An integration just checked, without consent so far.
-    pub fn new(form: &crate::connect::Checked, cloud: Cloud, hint: String, now: Timestamp) -> Self {
+    pub fn new(
+        form: &crate::connect::Checked,
+        cloud: Cloud,
+        credential: Credential,
+        now: Timestamp,
+    ) -> Self {
         Self {
             tenant_id: form.tenant_id,
             name: form.name.clone(),
@@ -167,7 +176,7 @@ impl Integration {
             paused: false,
             deleting: false,
             created_at: now,
-            credential: Credential::client_secret(hint, now),
+            credential,
             roles: Vec::new(),
             lost: Vec::new(),
             roles_at: None,
@@ -179,6 +188,7 @@ impl Integration {
             fell_back: None,
             automatic: None,
             renewal: None,
+            secret_policy: None,
             offered: None,
             sync: SyncState::default(),
             glance: crate::summary::Counts::default(),
@@ -195,6 +205,11 @@ impl Integration {
         lost.sort_unstable();
         lost.dedup();
         self.lost = lost;
+        // A policy that cannot be read any more is not known any more.
+        if !roles.contains(&Permission::PolicyReadAll) {
+            self.secret_policy
+                .take_if(|policy| policy.source == PolicySource::Policy);
+        }
         self.roles = roles;
         self.roles_at = Some(now);
         self.sign_in_trouble = None;
@@ -226,6 +241,42 @@ impl Integration {
         let chosen = self.automatic.as_ref();
         able && self.credential.kind == CredentialKind::ClientSecret
             && chosen.is_some_and(|automatic| automatic.trouble.is_none())
+    }
+
+    /// Takes note of what an answer of Microsoft's gives away of the policy. Where the policy itself
+    /// was read, an answer that agrees with it adds nothing.
+    pub fn learn_policy(&mut self, answered: SecretPolicy) {
+        let known = self.secret_policy.as_ref();
+        let agrees = known.is_some_and(|known| {
+            known.source == PolicySource::Policy && known.forbids == answered.forbids
+        });
+        if !agrees {
+            let unlimited = !answered.forbids && answered.longest_days.is_none();
+            self.secret_policy = (!unlimited).then_some(answered);
+        }
+    }
+
+    /// Why the policy of the tenant does not let the credential in use be renewed in the way it is
+    /// renewed now; `None` where it does, or is not known.
+    pub fn policy_against_renewal(&self) -> Option<String> {
+        let policy = self.secret_policy.as_ref()?;
+        if self.credential.kind != CredentialKind::ClientSecret {
+            return None;
+        }
+        let too_short = policy.longest_days.filter(|days| *days < LEAST_LIFE_DAYS);
+        if policy.forbids {
+            Some(format!(
+                "{} The one in use works until it lapses, and no other can take its place. Move to a certificate, or to no secret at all, before then.",
+                policy.sentence()
+            ))
+        } else if let (Some(_), Some(_)) = (too_short, &self.automatic) {
+            Some(format!(
+                "{} Muster renews by itself only secrets of {LEAST_LIFE_DAYS} days or more. Move to a certificate, or to no secret at all.",
+                policy.sentence()
+            ))
+        } else {
+            None
+        }
     }
 
     /// Whether roles may still be on their way: consent was given a short while ago, and the
@@ -373,7 +424,10 @@ impl Integration {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{connect::Checked, datasets::users::USERS};
+    use crate::{
+        connect::{Checked, Proof},
+        datasets::users::USERS,
+    };
     use secrecy::SecretString;
 
     fn at(text: &str) -> Timestamp {
@@ -389,16 +443,17 @@ mod tests {
             client_id: "0c5e6f1c-7a0b-4f4a-559c-0a1b2c2f6d8f"
                 .parse()
                 .expect("a GUID"),
-            client_secret: SecretString::from("not kept"),
+            proof: Proof::Secret(SecretString::from("not kept")),
             cloud: None,
             cadence_minutes: 60,
             secret_expires_at: None,
         };
+        let now = at("2026-01-01T00:00:00Z");
         Integration::new(
             &form,
             Cloud::Global,
-            "abc".into(),
-            at("2026-01-01T00:00:00Z"),
+            Credential::client_secret("abc".into(), now),
+            now,
         )
     }
 

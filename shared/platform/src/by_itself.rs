@@ -12,7 +12,7 @@
 use crate::{
     Services,
     connect::ConnectError,
-    microsoft::{PasswordRefusal, Registration, SignInFailure, Token, hint, mark},
+    microsoft::{NewPassword, PasswordRefusal, Registration, SignInFailure, Token, hint, mark},
     renew::{self, find},
     store::StoreError,
     vault::{Stage, VaultError},
@@ -24,7 +24,8 @@ use muster_domain::{
     expiry::{CredentialKind, days_left},
     fault::Fault,
     integration::Trouble,
-    renewal::{Automatic, MADE_BY_MUSTER, Renewal},
+    renewal::{Automatic, LEAST_LIFE_DAYS, MADE_BY_MUSTER, Renewal},
+    secret_policy::{PolicySource, SecretPolicy},
 };
 use secrecy::SecretString;
 
@@ -150,8 +151,8 @@ fn due(integration: &Integration, chosen: &Automatic, now: Timestamp) -> bool {
 pub async fn renew(services: &Services, tenant: TenantId) -> Result<(), RenewalError> {
     // On the heap: together they are more than a small stack holds.
     Box::pin(create(services, tenant, None)).await?;
-    Box::pin(test(services, tenant)).await?;
-    Box::pin(finish(services, tenant)).await
+    Box::pin(test(services, tenant, None)).await?;
+    Box::pin(finish(services, tenant, None)).await
 }
 
 /// The first step: a new secret is in the app registration, and pending in the vault. `version` is
@@ -165,6 +166,12 @@ pub async fn create(
     version: Option<&str>,
 ) -> Result<(), RenewalError> {
     let integration = find(services, tenant).await?;
+    if integration.credential.kind != CredentialKind::ClientSecret {
+        return Err(RenewalError::Told(format!(
+            "This integration uses a {}, which no new client secret takes the place of. Renew it under Credential.",
+            integration.credential.kind.title()
+        )));
+    }
     let (token, _) = token(services, &integration).await?;
     let registration = registration(services, &integration, &token).await?;
     let renewal = match &integration.renewal {
@@ -187,7 +194,14 @@ pub async fn create(
         // Made, and lost with the process that was told its text.
         remove(services, &integration, &registration, key_id, &token).await?;
     }
-    let (new, life) = add(services, &integration, &registration, &renewal.name, &token).await?;
+    let added = add(services, &integration, &registration, &renewal.name, &token).await;
+    let (new, life) = match added {
+        Ok(added) => added,
+        Err(refusal) => {
+            note_policy(services, tenant, &refusal).await?;
+            return Err(RenewalError::Told(sentence(&refusal)));
+        }
+    };
     services
         .vault
         .stage_as(tenant, &new.secret, version)
@@ -196,9 +210,12 @@ pub async fn create(
         .store
         .update_integration(tenant, |integration| {
             integration.offered = None;
+            let mut allowed = None;
             if let Some(automatic) = &mut integration.automatic {
-                automatic.allowed_days = (life < automatic.life_days).then_some(life);
+                allowed = (life < automatic.life_days).then_some(life);
+                automatic.allowed_days = allowed;
             }
+            integration.learn_policy(SecretPolicy::answered(false, allowed, crate::now()));
         })
         .await?;
     know(services, tenant, &new.key_id, &new.secret, new.expires_at).await
@@ -208,17 +225,25 @@ fn is_promoted(renewal: &Renewal, current: Option<&SecretString>) -> bool {
     !renewal.mark.is_empty() && current.is_some_and(|current| mark(current) == renewal.mark)
 }
 
-/// The third step: the pending secret gives a token, and one record is read with it.
+/// The third step: the new secret gives a token, and one record is read with it.
 ///
 /// # Errors
 /// When it does not; the one in use stays.
-pub async fn test(services: &Services, tenant: TenantId) -> Result<(), RenewalError> {
+pub async fn test(
+    services: &Services,
+    tenant: TenantId,
+    version: Option<&str>,
+) -> Result<(), RenewalError> {
     let integration = find(services, tenant).await?;
-    let pending = services.vault.get_stage(tenant, Stage::Pending).await?;
-    let kept = match pending {
-        Some(pending) => pending,
+    let vault = &services.vault;
+    let made = match version {
+        Some(version) => vault.get_version(tenant, version).await?,
+        None => vault.get_stage(tenant, Stage::Pending).await?,
+    };
+    let kept = match made {
+        Some(made) => made,
         // Promoted before a crash.
-        None => match services.vault.get_anew(tenant).await? {
+        None => match vault.get_anew(tenant).await? {
             Some(current) => current,
             None => return Err(nothing_kept()),
         },
@@ -227,12 +252,25 @@ pub async fn test(services: &Services, tenant: TenantId) -> Result<(), RenewalEr
     Ok(())
 }
 
-/// The last step: the pending secret is in use, and the integration tells of it.
+/// The last step: the new secret is in use, and the integration tells of it.
 ///
 /// # Errors
 /// When a store does not answer; doing it again goes on.
-pub async fn finish(services: &Services, tenant: TenantId) -> Result<(), RenewalError> {
-    renew::promote(services, tenant).await?;
+pub async fn finish(
+    services: &Services,
+    tenant: TenantId,
+    version: Option<&str>,
+) -> Result<(), RenewalError> {
+    match version {
+        Some(version) => {
+            if !services.vault.promote_version(tenant, version).await? {
+                return Err(RenewalError::Told(
+                    "Another credential was put in place of this rotation's, which is not pending any more. Start the rotation again if it is still wanted.".to_owned(),
+                ));
+            }
+        }
+        None => drop(renew::promote(services, tenant).await?),
+    }
     let current = services.vault.get_anew(tenant).await?;
     let current = current.ok_or_else(nothing_kept)?;
     let now = crate::now();
@@ -332,6 +370,9 @@ async fn registration(
     }
 }
 
+/// Where Entra's clock is behind, a life as long as the policy allows would be too long by that.
+const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_mins(10);
+
 /// Adds a secret of the life that was chosen, or of the longest that the tenant's policy allows.
 async fn add(
     services: &Services,
@@ -339,33 +380,72 @@ async fn add(
     registration: &Registration,
     name: &str,
     token: &Token,
-) -> Result<(crate::microsoft::NewPassword, u32), RenewalError> {
+) -> Result<(NewPassword, u32), PasswordRefusal> {
     let hosts = services.microsoft.hosts(integration.cloud);
     let lives = integration.automatic.as_ref().map(Automatic::lives);
     let now = crate::now();
-    for life in lives.unwrap_or_else(|| vec![180, 90, 30]) {
-        let ends = now
-            .checked_add(SignedDuration::from_hours(24 * i64::from(life)))
-            .unwrap_or(now);
+    // A policy that was read spares the tries that it would refuse.
+    let policy = integration.secret_policy.as_ref();
+    let longest = policy
+        .filter(|policy| policy.source == PolicySource::Policy)
+        .and_then(|policy| policy.longest_days);
+    let lives = lives.unwrap_or_else(|| vec![180, 90, 30]);
+    for life in lives
+        .into_iter()
+        .filter(|life| longest.is_none_or(|longest| *life <= longest))
+    {
+        let lasts = SignedDuration::from_hours(24 * i64::from(life)) - CLOCKS_DIFFER;
+        let ends = now.checked_add(lasts).unwrap_or(now);
         let added = services
             .microsoft
             .add_password(&hosts, &registration.object_id, (name, ends), &token.bearer)
             .await;
         match added {
-            Ok(new) => return Ok((new, life)),
+            Ok(new) => {
+                // Microsoft may shorten it without a word.
+                let given = new.expires_at.map_or(life, |ends| whole_days(now, ends));
+                return Ok((new, given.min(life)));
+            }
             Err(PasswordRefusal::PolicyShortens) => {}
-            Err(refusal) => return Err(RenewalError::Told(sentence(&refusal))),
+            Err(refusal) => return Err(refusal),
         }
     }
-    Err(RenewalError::Told(sentence(
-        &PasswordRefusal::PolicyForbids,
-    )))
+    Err(PasswordRefusal::PolicyShortens)
+}
+
+/// Days to the nearest: clocks differ by minutes.
+fn whole_days(from: Timestamp, to: Timestamp) -> u32 {
+    let hours = to.duration_since(from).as_hours();
+    u32::try_from((hours + 12).div_euclid(24)).unwrap_or(0)
+}
+
+/// Takes note of what a refusal gives away of the tenant's policy.
+async fn note_policy(
+    services: &Services,
+    tenant: TenantId,
+    refusal: &PasswordRefusal,
+) -> Result<(), StoreError> {
+    let policy = match refusal {
+        PasswordRefusal::PolicyForbids => SecretPolicy::answered(true, None, crate::now()),
+        PasswordRefusal::PolicyShortens => {
+            SecretPolicy::answered(false, Some(LEAST_LIFE_DAYS - 1), crate::now())
+        }
+        PasswordRefusal::NotAllowed | PasswordRefusal::Other(_) => return Ok(()),
+    };
+    services
+        .store
+        .update_integration(tenant, |integration| {
+            integration.learn_policy(policy.clone());
+        })
+        .await?;
+    Ok(())
 }
 
 fn sentence(refusal: &PasswordRefusal) -> String {
     match refusal {
         PasswordRefusal::NotAllowed => "Microsoft does not let Muster renew its own secret: the app is not an owner of its own registration, or Application.ReadWrite.OwnedBy is not granted. Make its service principal an owner (the page shows the command), or replace the secret by hand.".to_owned(),
-        PasswordRefusal::PolicyForbids | PasswordRefusal::PolicyShortens => "This tenant's app management policy allows no new client secrets. Use a certificate, or no secret at all, under Credential.".to_owned(),
+        PasswordRefusal::PolicyForbids => "This tenant's app management policy allows no new client secrets. Use a certificate, or no secret at all, under Credential.".to_owned(),
+        PasswordRefusal::PolicyShortens => format!("This tenant's app management policy allows no client secret of {LEAST_LIFE_DAYS} days. Use a certificate, or no secret at all, under Credential."),
         PasswordRefusal::Other(why) => format!("Microsoft Graph did not add a secret ({why}). It is tried again tomorrow."),
     }
 }

@@ -6,7 +6,7 @@
 
 use crate::{
     Services,
-    connect::{ConnectError, field, mint_failure},
+    connect::{ConnectError, ON_AWS_ONLY, field, mint_failure},
     microsoft::{SignInFailure, Token, federated, hint, kind_of, mark},
     vault::{Stage, VaultError},
 };
@@ -22,7 +22,7 @@ use std::time::Duration;
 
 /// Pauses between tries of a credential that was just made: Microsoft passes it on within seconds,
 /// at times a minute. A caller of the API waits at most half a minute.
-const PAUSES: [Duration; 4] = [
+pub(crate) const PAUSES: [Duration; 4] = [
     Duration::from_secs(1),
     Duration::from_secs(3),
     Duration::from_secs(6),
@@ -32,6 +32,12 @@ const PAUSES: [Duration; 4] = [
 /// Refusals that a new credential meets until it is known everywhere: an unknown secret, an
 /// unknown certificate, an unknown federated credential.
 const NOT_KNOWN_YET: [u32; 3] = [7_000_215, 700_027, 70_021];
+
+/// Whether a refusal is one that a new credential meets until it is known everywhere.
+pub(crate) fn not_known_yet(failure: &SignInFailure) -> bool {
+    matches!(failure, SignInFailure::Refused(error)
+        if error.code().is_some_and(|code| NOT_KNOWN_YET.contains(&code)))
+}
 
 /// Replaces the client secret by hand. `expires_at` is the date a person entered, if one was.
 ///
@@ -67,10 +73,7 @@ pub async fn by_federation(
 ) -> Result<Integration, ConnectError> {
     let integration = find(services, tenant).await?;
     if !services.microsoft.can_federate() {
-        return Err(field(
-            "federated",
-            "A credential without a secret is available on AWS only: AWS vouches for Muster there.",
-        ));
+        return Err(field("federated", ON_AWS_ONLY));
     }
     let kept = federated();
     if !current_is(services, tenant, &kept).await? {
@@ -212,8 +215,7 @@ pub(crate) async fn prove(
             Ok(token) => break token,
             Err(failure) => failure,
         };
-        let young = matches!(&failure, SignInFailure::Refused(error)
-            if error.code().is_some_and(|code| NOT_KNOWN_YET.contains(&code)));
+        let young = not_known_yet(&failure);
         if young && is_listed(services, integration, kept).await == Some(false) {
             unlisted += 1;
         }
@@ -359,7 +361,8 @@ pub fn take_note(integration: &mut Integration, kept: &SecretString, now: Timest
             let offered = integration.offered.as_ref();
             let expires_at = offered
                 .filter(|offered| offered.thumbprint == hint)
-                .map(|offered| offered.expires_at);
+                .map(|offered| offered.expires_at)
+                .or_else(|| crate::certificate::of(kept)?.expires_at());
             let life = crate::certificate::LIFE;
             let latest = now.checked_add(life).unwrap_or(now);
             Credential::certificate(hint, expires_at.unwrap_or(latest), now)

@@ -17,6 +17,7 @@ mod it {
     mod lifecycle;
     mod markup;
     mod moving;
+    mod policy;
     mod ports;
     mod renewal;
     mod setup;

@@ -113,6 +113,8 @@ pub struct SecretPolicy {
     pub forbidden: bool,
     /// The longest life of a new one, in seconds.
     pub longest: Option<i64>,
+    /// Whether the app has a policy of its own in its place, which restricts nothing.
+    pub exempts_app: bool,
 }
 
 /// What changes about a tenant.

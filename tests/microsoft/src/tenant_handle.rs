@@ -12,7 +12,7 @@ use crate::licences::bit_of;
 use crate::names::{DEPARTMENTS, JOB_TITLES};
 use crate::options::TenantOptions;
 use crate::people::Person;
-use crate::tenant::{Certificate, Edits, Federated, Secret, SecretPolicy, Tenant};
+use crate::tenant::{Certificate, Edits, Federated, Secret, Tenant};
 use crate::world::World;
 
 /// A handle on one simulated tenant. Cheap to clone.
@@ -263,10 +263,14 @@ impl TenantHandle {
 
     /// What the tenant's app management policy says of new secrets from now on.
     pub fn set_secret_policy(&self, forbidden: bool, longest: Option<Duration>) {
-        self.tenant.write().secret_policy = SecretPolicy {
-            forbidden,
-            longest: longest.map(seconds),
-        };
+        let mut state = self.tenant.write();
+        state.secret_policy.forbidden = forbidden;
+        state.secret_policy.longest = longest.map(seconds);
+    }
+
+    /// Whether the app has a policy of its own, which restricts nothing, in place of the tenant's.
+    pub fn set_policy_exempts_app(&self, exempts: bool) {
+        self.tenant.write().secret_policy.exempts_app = exempts;
     }
 
     /// Whether the app's service principal owns its registration, as
