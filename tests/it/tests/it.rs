@@ -10,6 +10,7 @@ mod it {
     mod canary;
     mod command_line;
     mod data_directory;
+    mod every_credential;
     mod first_light;
     mod foreign_links;
     mod full_disk;

@@ -1,6 +1,7 @@
 //! Changing a tenant between syncs, and reading the truth about it.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -254,6 +255,20 @@ impl TenantHandle {
             (s.key_id, s.value.clone(), end)
         };
         state.secrets.iter().map(of).collect()
+    }
+
+    /// Every secret and assertion that was shown to the token endpoint, and every token it gave: what
+    /// must be nowhere else.
+    #[must_use]
+    pub fn shown(&self) -> BTreeSet<String> {
+        let state = self.tenant.read();
+        let shown = state.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        shown.clone()
+    }
+
+    /// All federated identity credentials are gone: AADSTS70021.
+    pub fn delete_federated(&self) {
+        self.tenant.write().federated.clear();
     }
 
     /// One client secret is gone: AADSTS7000215.
