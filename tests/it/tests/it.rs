@@ -21,7 +21,9 @@ mod it {
     mod policy;
     mod ports;
     mod renewal;
+    mod script_parsers;
     mod setup;
     mod sign_in;
     mod tidy;
+    mod without_a_secret;
 }
