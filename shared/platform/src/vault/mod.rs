@@ -190,6 +190,17 @@ impl Vault {
         }
     }
 
+    /// Whether the version of this name is the current one; elsewhere versions have no names.
+    ///
+    /// # Errors
+    /// When the vault cannot be read.
+    pub async fn is_current(&self, tenant: TenantId, version: &str) -> Result<bool, VaultError> {
+        match self {
+            Self::File(_) => Ok(false),
+            Self::SecretsManager(vault) => vault.is_current(tenant, version).await,
+        }
+    }
+
     /// Makes that version the current one; `false` when another was put in its place.
     ///
     /// # Errors

@@ -212,6 +212,15 @@ impl SecretsManagerVault {
         }
     }
 
+    /// Whether the version of this name is the current one.
+    ///
+    /// # Errors
+    /// When Secrets Manager refuses or does not answer.
+    pub async fn is_current(&self, tenant: TenantId, version: &str) -> Result<bool, VaultError> {
+        let versions = self.versions(tenant).await?;
+        Ok(versions.is_at(version, Stage::Current))
+    }
+
     async fn versions(&self, tenant: TenantId) -> Result<Versions, VaultError> {
         let client = self.at(tenant).await;
         let described = client.describe_secret().secret_id(self.name(tenant)).send();
