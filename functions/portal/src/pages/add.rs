@@ -14,10 +14,9 @@ use crate::{
 };
 use axum::{
     extract::{RawQuery, State},
-    http::{HeaderMap, StatusCode},
+    http::StatusCode,
     response::{IntoResponse, Redirect, Response},
 };
-use bytes::Bytes;
 use maud::{Markup, html};
 use muster_domain::{
     Permission,
@@ -62,10 +61,8 @@ pub async fn page(
 pub async fn submit(
     State(context): State<Arc<Context>>,
     caller: Caller,
-    headers: HeaderMap,
-    body: Bytes,
+    mut form: Form,
 ) -> Result<Response, Problem> {
-    let mut form = Form::read(&caller, &headers, &body)?;
     let secret = SecretString::from(form.take("client_secret"));
     let typed = Typed {
         kind: CredentialKind::find(form.get("kind")).unwrap_or_default(),

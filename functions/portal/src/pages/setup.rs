@@ -8,10 +8,8 @@ use super::{
 use crate::{Context, auth::Caller, credential, problem::Problem};
 use axum::{
     extract::{RawQuery, State},
-    http::HeaderMap,
     response::{IntoResponse, Redirect, Response},
 };
-use bytes::Bytes;
 use maud::{Markup, html};
 use muster_domain::{
     Permission, TenantId,
@@ -114,11 +112,8 @@ pub async fn page(
 /// Makes the certificate that the script is to hold, and leads back to it.
 pub async fn prepare(
     State(context): State<Arc<Context>>,
-    caller: Caller,
-    headers: HeaderMap,
-    body: Bytes,
+    mut form: Form,
 ) -> Result<Response, Problem> {
-    let mut form = Form::read(&caller, &headers, &body)?;
     let asked = form.take("asked");
     let asked = Asked::read(&asked);
     let tenant = fields::tenant_id(asked.get("tenant_id"));
@@ -264,17 +259,15 @@ fn proofs(asked: &Asked, kind: CredentialKind, script: &Result<String, First>) -
     };
     let days: u32 = asked.get("days").parse().unwrap_or(180);
     html! {
-        div.pair {
-            div.field { label for="kind" { "Muster proves itself by" }
-                select #kind name="kind" { @for one in CredentialKind::ALL {
-                    option value=(one.name()) selected[one == kind] { (words(one)) }
-                } }
-            }
-            div.field { label for="days" { "A secret lives" }
-                select #days name="days" { @for one in LIVES {
-                    option value=(one) selected[one == days] { (one) " days" }
-                } }
-            }
+        div.field { label for="kind" { "Muster proves itself by" }
+            select #kind name="kind" { @for one in CredentialKind::ALL {
+                option value=(one.name()) selected[one == kind] { (words(one)) }
+            } }
+        }
+        div.field { label for="days" { "How long a secret lives" }
+            select #days name="days" { @for one in LIVES {
+                option value=(one) selected[one == days] { (one) " days" }
+            } }
         }
         div.field class=[wrong.map(|_| "wrong")] {
             label for="tenant_id" { "Directory (tenant) ID" }
@@ -315,7 +308,7 @@ fn how(language: Language, add: &str) -> Markup {
             @match language {
                 Language::AzureCli => {
                     li { p { "Sign in to the " strong { "client's" } " tenant as a Global Administrator and open " a href="https://shell.azure.com/bash" target="_blank" rel="noopener noreferrer" { "Azure Cloud Shell (Bash)" } "." } }
-                    li { p { "Paste the script, and wait for what it prints: a minute at most." } }
+                    li { p { "Paste the script, and wait: a minute at most." } }
                 },
                 Language::PowerShell => {
                     li { p { "In PowerShell: " code { "Install-Module Microsoft.Graph" } ", once." } }
@@ -326,7 +319,7 @@ fn how(language: Language, add: &str) -> Markup {
                     li { p { "Save this as " code { "main.tf" } ", then " code { "terraform init && terraform apply" } "." } }
                 },
             }
-            li { p { "Paste them under " a href=(add) { "Add a client" } ". Consent is given already, so the first sync begins at once." } }
+            li { p { "Paste what it prints under " a href=(add) { "Add a client" } ". Consent is given already, so the first sync begins at once." } }
         }
     }
 }
