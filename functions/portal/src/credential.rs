@@ -6,7 +6,7 @@ use muster_domain::{
     Integration, TenantId,
     renewal::{Automatic, LEAST_LIFE_DAYS, MOST_LIFE_DAYS, Offered},
 };
-use muster_platform::{microsoft::WebIdentity, renew};
+use muster_platform::{microsoft::WebIdentity, prepare, renew};
 use secrecy::SecretString;
 
 /// What is to be used from now on.
@@ -40,6 +40,14 @@ pub async fn replace(context: &Context, tenant: TenantId, new: New) -> Result<()
 /// When the vault or the store does not take it.
 pub async fn offer_certificate(context: &Context, tenant: TenantId) -> Result<Offered, Problem> {
     Ok(renew::offer_certificate(&context.services, tenant).await?)
+}
+
+/// Makes the certificate that a client not connected yet is to be connected with.
+///
+/// # Errors
+/// 409 when the tenant is connected; 5xx when the vault or the store does not take it.
+pub async fn prepare_certificate(context: &Context, tenant: TenantId) -> Result<Offered, Problem> {
+    Ok(prepare::certificate(&context.services, tenant).await?)
 }
 
 /// Checks how long each secret is to live that Muster makes by itself; `None` is not at all.

@@ -105,14 +105,12 @@ impl Rotation {
 pub async fn rotate(context: &Context, asked: &Rotation) -> Result<(), RotationError> {
     let services = &context.services;
     let tenant = asked.tenant().ok_or(RotationError::NotOurs)?;
+    let version = Some(asked.client_request_token.as_str());
     match asked.step {
-        Step::Create => {
-            let version = Some(asked.client_request_token.as_str());
-            Box::pin(by_itself::create(services, tenant, version)).await?;
-        }
+        Step::Create => Box::pin(by_itself::create(services, tenant, version)).await?,
         Step::Set => {}
-        Step::Test => Box::pin(by_itself::test(services, tenant)).await?,
-        Step::Finish => by_itself::finish(services, tenant).await?,
+        Step::Test => Box::pin(by_itself::test(services, tenant, version)).await?,
+        Step::Finish => Box::pin(by_itself::finish(services, tenant, version)).await?,
     }
     Ok(())
 }

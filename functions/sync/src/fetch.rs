@@ -1,11 +1,13 @@
 //! One page from Graph: asked for as often as is worth it, and as slowly as Microsoft says.
 
 use crate::run::Clock;
+use jiff::Timestamp;
 use muster_domain::{
     ClientId, Dataset, Enumeration, TenantId,
     cloud::Hosts,
     fault::{self, Fault},
     page::{self, Page},
+    secret_policy::SecretPolicy,
     state::Counters,
 };
 use muster_platform::microsoft::{Microsoft, SignInFailure, Token};
@@ -62,6 +64,18 @@ impl<'a> Graph<'a> {
             status: 200,
             code: foreign.to_string(),
         })
+    }
+
+    /// What the tenant's policy says of new client secrets for the app registration of this id.
+    pub async fn secret_policy(
+        &self,
+        object_id: &str,
+        created: Option<Timestamp>,
+    ) -> Result<SecretPolicy, Fault> {
+        let (_, token) = self.token.read().await.clone();
+        self.microsoft
+            .secret_policy(&self.hosts, object_id, created, &token.bearer)
+            .await
     }
 
     /// One page. Counts its requests and waits.

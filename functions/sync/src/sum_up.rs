@@ -8,9 +8,10 @@ use crate::{
     run::Run,
 };
 use muster_domain::{
-    Integration, datasets,
+    Integration, Permission, datasets,
     expiry::Credential,
     latest::Latest,
+    secret_policy::SecretPolicy,
     state::Counters,
     summary::{Counter, Summary},
 };
@@ -49,9 +50,9 @@ pub(crate) async fn sum_up(
     let told = |end: &End| {
         end.dataset.name == "applications" && end.state.phase == muster_domain::state::Phase::Fresh
     };
-    let credential = match ends.iter().any(told) {
-        true => learn(run, integration, &integration.credential).await?,
-        false => integration.credential.clone(),
+    let learned = match ends.iter().any(told) {
+        true => Some(learn(run, integration, &mut sum).await?),
+        false => None,
     };
     let today = now.strftime("%Y-%m-%d").to_string();
     if counts != integration.glance || latest.summed_up.as_ref() != Some(&today) {
@@ -65,8 +66,13 @@ pub(crate) async fn sum_up(
         .store
         .update_integration(run.tenant, |integration| {
             integration.glance = counts.clone();
-            // Replaced by a person while this sync ran: what was learned is of the one before.
-            integration.credential.take_over(&credential);
+            if let Some(learned) = &learned {
+                // Replaced by a person while this sync ran: what was learned is of the one before.
+                integration.credential.take_over(&learned.credential);
+                if let Some(policy) = &learned.policy {
+                    SecretPolicy::renew(&mut integration.secret_policy, policy);
+                }
+            }
         })
         .await?;
     // Everything else that moved although nothing changed is one item, the last that a sync writes.
@@ -97,18 +103,28 @@ pub(crate) async fn sum_up(
     Ok(())
 }
 
-/// Takes the true expiry from our own app registration, where the tenant's directory shows it.
+/// What the app registration and the tenant's policy tell.
+struct Learned {
+    credential: Credential,
+    policy: Option<SecretPolicy>,
+}
+
+/// Takes the true expiry from our own app registration, where the tenant's directory shows it, and
+/// what the policy says of the next secret, where that may be read.
 async fn learn(
     run: &Run<'_>,
     integration: &Integration,
-    credential: &Credential,
-) -> Result<Credential, StoreError> {
+    sum: &mut Counters,
+) -> Result<Learned, StoreError> {
     let applications = &datasets::applications::APPLICATIONS;
-    let mut credential = credential.clone();
+    let mut credential = integration.credential.clone();
+    let mut own = None;
     each(run, applications, |app| {
         if app.get(applications, "app_id")
             == &serde_json::Value::String(integration.client_id.to_string())
         {
+            let text = |column: &str| app.get(applications, column).as_str().map(str::to_owned);
+            own = text("id").map(|id| (id, text("created_date_time")));
             credential.learn(
                 app.get(applications, "password_credentials"),
                 app.get(applications, "key_credentials"),
@@ -117,5 +133,14 @@ async fn learn(
         }
     })
     .await?;
-    Ok(credential)
+    let mut policy = None;
+    if let Some((object_id, created)) = own
+        && integration.roles.contains(&Permission::PolicyReadAll)
+    {
+        let created = created.and_then(|text| text.parse().ok());
+        sum.requests += 2;
+        // What cannot be read now is read with the next sync; what was known stays.
+        policy = run.graph.secret_policy(&object_id, created).await.ok();
+    }
+    Ok(Learned { credential, policy })
 }

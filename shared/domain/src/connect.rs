@@ -1,6 +1,6 @@
 //! The form that connects a tenant, checked before anything is asked or stored.
 
-use crate::{ClientId, TenantId, cloud::Cloud, ids};
+use crate::{ClientId, TenantId, cloud::Cloud, expiry::CredentialKind, ids};
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
@@ -15,8 +15,10 @@ pub struct Form {
     pub tenant_id: String,
     /// The Application (client) ID.
     pub client_id: String,
-    /// The client secret's Value.
+    /// The client secret's Value; empty where the app proves itself otherwise.
     pub client_secret: SecretString,
+    /// What kind of credential the app proves itself with: a client secret where it is not said.
+    pub kind: Option<String>,
     /// The cloud, when the technician knows it.
     pub cloud: Option<String>,
     /// How often to sync.
@@ -34,14 +36,25 @@ pub struct Checked {
     pub tenant_id: TenantId,
     /// The app.
     pub client_id: ClientId,
-    /// The secret.
-    pub client_secret: SecretString,
+    /// How the app proves itself.
+    pub proof: Proof,
     /// The cloud, when named.
     pub cloud: Option<Cloud>,
     /// How often to sync.
     pub cadence_minutes: u32,
     /// When the secret lapses, where that was entered.
     pub secret_expires_at: Option<Timestamp>,
+}
+
+/// How the app proves itself from the beginning.
+#[derive(Debug)]
+pub enum Proof {
+    /// By this client secret.
+    Secret(SecretString),
+    /// By the certificate that was made for the tenant before.
+    Certificate,
+    /// By AWS's word.
+    Federated,
 }
 
 /// What is wrong with one field, and what to do.
@@ -80,9 +93,7 @@ impl Form {
     pub fn check(self) -> Result<Checked, Vec<FieldError>> {
         let mut errors = Vec::new();
         let name = name(&self.name).map_err(|e| errors.push(e)).ok();
-        let tenant_id = guid::<TenantId>("tenant_id", "Directory (tenant) ID", &self.tenant_id)
-            .map_err(|e| errors.push(e))
-            .ok();
+        let tenant_id = tenant_id(&self.tenant_id).map_err(|e| errors.push(e)).ok();
         let client_id = guid::<ClientId>("client_id", "Application (client) ID", &self.client_id)
             .map_err(|e| errors.push(e))
             .ok();
@@ -91,7 +102,9 @@ impl Form {
         {
             errors.push(FieldError::new("client_id", "The client ID is the same as the tenant ID. The app registration's Overview page shows both: copy each into its own field."));
         }
-        let client_secret = secret(&self.client_secret).map_err(|e| errors.push(e)).ok();
+        let proof = proof(self.kind.as_deref(), &self.client_secret)
+            .map_err(|e| errors.push(e))
+            .ok();
         let cloud = self
             .cloud
             .as_deref()
@@ -107,26 +120,19 @@ impl Form {
             .map_err(|e| errors.push(e))
             .ok()
             .flatten();
-        match (
-            name,
-            tenant_id,
-            client_id,
-            client_secret,
-            cloud,
-            cadence_minutes,
-        ) {
+        match (name, tenant_id, client_id, proof, cloud, cadence_minutes) {
             (
                 Some(name),
                 Some(tenant_id),
                 Some(client_id),
-                Some(client_secret),
+                Some(proof),
                 Ok(cloud),
                 Some(cadence_minutes),
             ) if errors.is_empty() => Ok(Checked {
                 name,
                 tenant_id,
                 client_id,
-                client_secret,
+                proof,
                 cloud,
                 cadence_minutes,
                 secret_expires_at,
@@ -152,6 +158,14 @@ pub fn name(text: &str) -> Result<String, FieldError> {
     } else {
         Ok(text.to_owned())
     }
+}
+
+/// Checks a Directory (tenant) ID.
+///
+/// # Errors
+/// When it is no GUID.
+pub fn tenant_id(text: &str) -> Result<TenantId, FieldError> {
+    guid("tenant_id", "Directory (tenant) ID", text)
 }
 
 /// Checks a cadence.
@@ -206,6 +220,30 @@ fn guid<T: std::str::FromStr>(
     })
 }
 
+fn proof(kind: Option<&str>, client_secret: &SecretString) -> Result<Proof, FieldError> {
+    let kind = kind.map(str::trim).filter(|kind| !kind.is_empty());
+    let kind = kind.map_or(Some(CredentialKind::ClientSecret), CredentialKind::find);
+    let other = match kind {
+        Some(CredentialKind::ClientSecret) => return secret(client_secret).map(Proof::Secret),
+        Some(CredentialKind::Certificate) => Proof::Certificate,
+        Some(CredentialKind::Federated) => Proof::Federated,
+        None => {
+            return Err(FieldError::new(
+                "kind",
+                "Give client_secret, certificate or federated, or leave it out: it is a client secret then.",
+            ));
+        }
+    };
+    if client_secret.expose_secret().trim().is_empty() {
+        Ok(other)
+    } else {
+        Err(FieldError::new(
+            "client_secret",
+            "Leave the client secret out where the app proves itself otherwise, or choose it as the kind of credential.",
+        ))
+    }
+}
+
 /// Checks a client secret's shape.
 ///
 /// # Errors
@@ -245,6 +283,7 @@ mod tests {
             tenant_id: "6f1c0c5e-0b7a-4a4f-9c55-2f6d8f0a1b2c".into(),
             client_id: "0c5e6f1c-7a0b-4f4a-559c-0a1b2c2f6d8f".into(),
             client_secret: SecretString::from("abc8Q~0123456789012345678901234567890123"),
+            kind: None,
             cloud: None,
             cadence_minutes: None,
             secret_expires_on: None,
@@ -260,6 +299,32 @@ mod tests {
     #[test]
     fn a_whole_form_is_taken() {
         assert!(form().check().is_ok());
+    }
+
+    #[test]
+    fn an_app_without_a_secret_gives_none() {
+        let checked = |kind: &str, secret: &str| {
+            let mut form = form();
+            form.kind = Some(kind.into());
+            form.client_secret = SecretString::from(secret);
+            form.check()
+        };
+        let proof = |kind| checked(kind, "").map(|checked| checked.proof);
+        assert!(matches!(proof("certificate"), Ok(Proof::Certificate)));
+        assert!(matches!(proof("federated"), Ok(Proof::Federated)));
+        for (kind, secret, field) in [
+            (
+                "certificate",
+                "abc8Q~0123456789012345678901234567890123",
+                "client_secret",
+            ),
+            ("client_secret", "", "client_secret"),
+            ("password", "", "kind"),
+        ] {
+            let errors = checked(kind, secret).err().unwrap_or_default();
+            assert_eq!(errors.len(), 1, "{kind}");
+            assert_eq!(errors[0].field, field);
+        }
     }
 
     #[test]

@@ -26,6 +26,7 @@ pub mod record;
 pub mod removal;
 pub mod renewal;
 pub mod row;
+pub mod secret_policy;
 pub mod setup;
 pub mod sku;
 pub mod state;

@@ -2,7 +2,7 @@
 //!
 //! Values and role ids: the app roles of the Microsoft Graph service principal
 //! (`00000003-0000-0000-c000-000000000000`), as exported in merill/microsoft-info
-//! `_info/GraphAppRoles.json`, 2026-08-20.
+//! `_info/GraphAppRoles.json`, 2026-08-20; that of `Policy.Read.All`: Graph permissions reference.
 
 use crate::{Dataset, datasets};
 use serde::{Deserialize, Serialize};
@@ -55,6 +55,7 @@ permissions! {
     UserReadAll, "User.Read.All", "df021288-bdef-4463-88db-98f22de89214", false, "Users and their licences.";
     SecurityAlertReadAll, "SecurityAlert.Read.All", "472e4a4d-bb4a-4026-98d1-0b0d74cb74a5", true, "Security alerts (optional).";
     ApplicationReadWriteOwnedBy, "Application.ReadWrite.OwnedBy", "18a4783c-866b-4cc7-a460-3d5e5662c884", true, "Renewing this app's own secret (optional).";
+    PolicyReadAll, "Policy.Read.All", "246dd0d5-5bd0-4def-940b-0421030a5b68", true, "Whether the tenant's policy forbids or shortens client secrets, before a renewal meets it (optional).";
 }
 
 impl Permission {

@@ -125,6 +125,14 @@ pub struct Offered {
     pub expires_at: Timestamp,
 }
 
+impl Offered {
+    /// The certificate's DER in base64: the lines of its PEM, joined.
+    pub fn base64(&self) -> String {
+        let lines = self.pem.lines();
+        lines.filter(|line| !line.starts_with("-----")).collect()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,8 +4,9 @@ use jiff::{SignedDuration, Timestamp};
 use muster_domain::{
     DatasetState, Integration, Permission, Verdict,
     cloud::Cloud,
-    connect::Checked,
+    connect::{Checked, Proof},
     datasets,
+    expiry::Credential,
     plan::plan,
     state::{Completeness, HeldRemoval, Phase},
 };
@@ -34,12 +35,17 @@ fn integration() -> Integration {
         client_id: "0c5e6f1c-7a0b-4f4a-559c-0a1b2c2f6d8f"
             .parse()
             .expect("a GUID"),
-        client_secret: SecretString::from("not kept"),
+        proof: Proof::Secret(SecretString::from("not kept")),
         cloud: None,
         cadence_minutes: 60,
         secret_expires_at: None,
     };
-    let mut integration = Integration::new(&form, Cloud::Global, "abc".into(), start());
+    let mut integration = Integration::new(
+        &form,
+        Cloud::Global,
+        Credential::client_secret("abc".into(), start()),
+        start(),
+    );
     integration.saw_roles(Permission::required().collect(), start());
     integration
 }

@@ -46,6 +46,8 @@ fn crypto(error: impl std::fmt::Display) -> CertificateError {
 pub struct Certificate {
     key: RsaKeyPair,
     der: Vec<u8>,
+    /// When it was made and when it lapses; unknown of those kept before that was noted.
+    life: Option<(Timestamp, Timestamp)>,
 }
 
 impl std::fmt::Debug for Certificate {
@@ -75,6 +77,8 @@ pub fn make(name: &str, now: Timestamp) -> Result<(SecretString, Offered), Certi
         super::microsoft::KIND: "certificate",
         "key": BASE64_STANDARD.encode(key.serialized_der()),
         "certificate": BASE64_STANDARD.encode(&der),
+        "made_at": now,
+        "expires_at": expires_at,
     });
     let offered = Offered {
         thumbprint: thumbprint(&der),
@@ -118,11 +122,29 @@ impl Certificate {
             text.and_then(|text| BASE64_STANDARD.decode(text).ok())
                 .ok_or(CertificateError::Unreadable)
         };
+        let time = |name: &str| kept.get(name)?.as_str()?.parse().ok();
         let key =
             RsaKeyPair::from_pkcs8(&bytes("key")?).map_err(|_| CertificateError::Unreadable)?;
         Ok(Self {
             key,
             der: bytes("certificate")?,
+            life: time("made_at").zip(time("expires_at")),
+        })
+    }
+
+    /// When it lapses, where that is known.
+    pub fn expires_at(&self) -> Option<Timestamp> {
+        self.life.map(|(_, expires_at)| expires_at)
+    }
+
+    /// What is public of it, where its dates are known.
+    pub fn public(&self) -> Option<Offered> {
+        let (made_at, expires_at) = self.life?;
+        Some(Offered {
+            thumbprint: self.thumbprint(),
+            pem: pem(&self.der),
+            made_at,
+            expires_at,
         })
     }
 

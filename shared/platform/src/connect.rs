@@ -1,16 +1,19 @@
 //! Connecting a tenant: everything is proven before anything is stored.
 
 use crate::{
-    Services,
-    microsoft::{SignInFailure, Token, hint, mark},
+    Services, certificate,
+    microsoft::{SignInFailure, Token, federated, hint, kind_of, mark},
+    renew::{PAUSES, not_known_yet},
     store::StoreError,
     vault::VaultError,
 };
+use jiff::Timestamp;
 use muster_domain::{
-    ClientId, Integration, TenantId,
+    Integration,
     aadsts::{self, Field},
     cloud::Cloud,
-    connect::{Checked, FieldError, Form},
+    connect::{Checked, FieldError, Form, Proof},
+    expiry::{Credential, CredentialKind},
 };
 use secrecy::SecretString;
 
@@ -55,19 +58,11 @@ pub async fn connect(services: &Services, form: Form) -> Result<Integration, Con
     {
         return Err(ConnectError::Connected);
     }
+    let kept = kept(services, &form).await?;
     let cloud = find_cloud(services, &form).await?;
-    let token = prove(
-        services,
-        cloud,
-        form.tenant_id,
-        form.client_id,
-        &form.client_secret,
-    )
-    .await?;
+    let token = prove(services, cloud, &form, &kept).await?;
     let now = crate::now();
-    let mut integration = Integration::new(&form, cloud, hint(&form.client_secret), now);
-    let credential = integration.credential.marked(mark(&form.client_secret));
-    integration.credential = credential.entered(form.secret_expires_at);
+    let mut integration = Integration::new(&form, cloud, credential(&form, &kept, now), now);
     // Consent may have been given in Entra already; the token says so.
     integration.saw_roles(token.claims.roles, now);
     services
@@ -79,11 +74,12 @@ pub async fn connect(services: &Services, form: Form) -> Result<Integration, Con
             error => ConnectError::Store(error),
         })?;
     // The secret after the item: of two who connect the same tenant at once, only one comes here.
-    if let Err(error) = services
-        .vault
-        .put(form.tenant_id, &form.client_secret)
-        .await
-    {
+    // A certificate's key is there already.
+    let put = match form.proof {
+        Proof::Certificate => Ok(()),
+        Proof::Secret(_) | Proof::Federated => services.vault.put(form.tenant_id, &kept).await,
+    };
+    if let Err(error) = put {
         let mut receipt = crate::store::Receipt::default();
         services
             .store
@@ -158,15 +154,81 @@ async fn discover(
     }
 }
 
+/// What the vault is to keep, or keeps already.
+async fn kept(services: &Services, form: &Checked) -> Result<SecretString, ConnectError> {
+    match &form.proof {
+        Proof::Secret(secret) => Ok(secret.clone()),
+        Proof::Certificate => {
+            let kept = services.vault.get_anew(form.tenant_id).await;
+            let kept = kept.map_err(ConnectError::Vault)?;
+            kept.filter(|kept| kind_of(kept) == CredentialKind::Certificate)
+                .ok_or_else(|| field("kind", "There is no certificate for this tenant. Make one under Set up a client, run the script, then come back."))
+        }
+        Proof::Federated if services.microsoft.can_federate() => Ok(federated()),
+        Proof::Federated => Err(field("kind", ON_AWS_ONLY)),
+    }
+}
+
+/// What a person is told where nobody vouches for Muster.
+pub(crate) const ON_AWS_ONLY: &str =
+    "A credential without a secret is available on AWS only: AWS vouches for Muster there.";
+
+fn credential(form: &Checked, kept: &SecretString, now: Timestamp) -> Credential {
+    let credential = match form.proof {
+        Proof::Secret(_) => {
+            Credential::client_secret(hint(kept), now).entered(form.secret_expires_at)
+        }
+        Proof::Certificate => {
+            let expires_at = certificate::of(kept).and_then(|made| made.expires_at());
+            let latest = now.checked_add(certificate::LIFE).unwrap_or(now);
+            Credential::certificate(hint(kept), expires_at.unwrap_or(latest), now)
+        }
+        Proof::Federated => Credential::federated(now),
+    };
+    credential.marked(mark(kept))
+}
+
+/// A token, with patience for what a script has just set up: a certificate, or trust in AWS. A
+/// secret that is not known is most often the wrong text, and said so at once.
 async fn prove(
     services: &Services,
     cloud: Cloud,
-    tenant: TenantId,
-    client: ClientId,
-    secret: &SecretString,
+    form: &Checked,
+    kept: &SecretString,
 ) -> Result<Token, ConnectError> {
-    let minted = services.microsoft.mint(cloud, tenant, client, secret);
-    minted.await.map_err(mint_failure)
+    let is_secret = matches!(form.proof, Proof::Secret(_));
+    let mut pauses = PAUSES.iter();
+    loop {
+        let microsoft = &services.microsoft;
+        let minted = microsoft.mint(cloud, form.tenant_id, form.client_id, kept);
+        let failure = match minted.await {
+            Ok(token) => return Ok(token),
+            Err(failure) => failure,
+        };
+        let pause = pauses
+            .next()
+            .filter(|_| !is_secret && not_known_yet(&failure));
+        match pause {
+            Some(pause) => tokio::time::sleep(*pause).await,
+            None if is_secret => return Err(mint_failure(failure)),
+            None => return Err(without_a_secret(mint_failure(failure))),
+        }
+    }
+}
+
+/// Where there is no field for a secret, what is wrong with the credential is said of its kind.
+fn without_a_secret(error: ConnectError) -> ConnectError {
+    match error {
+        ConnectError::Fields(mut fields) => {
+            for wrong in &mut fields {
+                if wrong.field == "client_secret" {
+                    wrong.field = "kind";
+                }
+            }
+            ConnectError::Fields(fields)
+        }
+        error => error,
+    }
 }
 
 /// What a person is told of a credential that gives no token.

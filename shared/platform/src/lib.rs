@@ -17,6 +17,7 @@ pub mod metrics;
 pub mod microsoft;
 pub mod oidc;
 pub mod portal_secret;
+pub mod prepare;
 pub mod queue;
 pub mod renew;
 pub mod schedule;

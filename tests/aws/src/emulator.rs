@@ -100,8 +100,20 @@ impl Emulator {
     /// # Errors
     /// When it fails.
     pub async fn invoke(&self, function: &str) -> anyhow::Result<serde_json::Value> {
+        self.invoke_with(function, &serde_json::json!({})).await
+    }
+
+    /// Invokes a function with an event, and gives its answer.
+    ///
+    /// # Errors
+    /// When it fails; what the function says of it is in the error.
+    pub async fn invoke_with(
+        &self,
+        function: &str,
+        event: &serde_json::Value,
+    ) -> anyhow::Result<serde_json::Value> {
         let url = format!("{}/2015-03-31/functions/{function}/invocations", self.url());
-        let invoke = reqwest::Client::new().post(url).body("{}");
+        let invoke = reqwest::Client::new().post(url).body(event.to_string());
         let answer = invoke
             .header("authorization", authorization("lambda"))
             .send()

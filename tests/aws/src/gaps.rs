@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// A gap, in words.
-pub const GAPS: [(&str, &str); 9] = [
+pub const GAPS: [(&str, &str); 10] = [
     (
         "It does not know dynamodb:LeadingKeys and sts:IdentityTokenAudience, substitutes no policy variable, and gives a secret that is not there yet no suffix.",
         "Here the tenant role's conditions on those keys and on its own tag are left out, and its tenant's secret is a wildcard. The true policies are evaluated against every request of the recording, and against every wrong key there is, by a policy evaluator (isolation, least_privilege).",
@@ -34,6 +34,10 @@ pub const GAPS: [(&str, &str); 9] = [
     (
         "PutSecretValue with AWSPENDING leaves the label on the version that had it, while Secrets Manager moves it (PutSecretValue, VersionStages).",
         "That of two staged secrets the later one is promoted is asserted of the local side alone.",
+    ),
+    (
+        "RotateSecret copies the secret, promotes the copy at once and starts no function.",
+        "The rotation's function is invoked for each of the four steps with the event that Secrets Manager sends (User Guide, \"Lambda function rotation\"). That Secrets Manager may invoke it is asserted of the template.",
     ),
     (
         "It has no StartMessageMoveTask.",

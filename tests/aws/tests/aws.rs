@@ -10,6 +10,7 @@ mod aws {
     mod permissions_page;
     mod ports;
     mod rehearsal;
+    mod rotation;
     mod stacks;
     mod template_rules;
     mod trust;

@@ -156,6 +156,7 @@ impl Tenant {
             tenant_id: options.id.to_string(),
             client_id: options.client_id.to_string(),
             client_secret: SecretString::from(options.client_secret.clone()),
+            kind: None,
             cloud: None,
             cadence_minutes: Some(60),
             secret_expires_on: None,

@@ -44,6 +44,7 @@ pub async fn run(tenants: u32, users: u32) -> Result<()> {
             client_id: tenant.client_id.to_string(),
             secret_expires_on: None,
             client_secret: SecretString::from(tenant.client_secret.clone()),
+            kind: None,
             cloud: None,
             cadence_minutes: Some(60),
         };

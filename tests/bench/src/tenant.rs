@@ -107,6 +107,7 @@ impl Tenant {
             client_id: options.client_id.to_string(),
             secret_expires_on: None,
             client_secret: SecretString::from(options.client_secret.clone()),
+            kind: None,
             cloud: None,
             cadence_minutes: Some(60),
         };

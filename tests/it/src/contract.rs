@@ -27,6 +27,15 @@ pub async fn vault(vault: &Vault, tenant: TenantId, other: TenantId) {
     let secret = |text: &str| SecretString::from(text);
     assert_eq!(text(tenant, Stage::Current).await, None);
     assert!(!vault.remove(tenant).await.expect("nothing to remove"));
+    assert!(
+        vault
+            .create(tenant, &secret("none"))
+            .await
+            .expect("is kept")
+    );
+    assert!(!vault.create(tenant, &secret("two")).await.expect("stays"));
+    assert_eq!(text(tenant, Stage::Current).await.as_deref(), Some("none"));
+    assert!(vault.remove(tenant).await.expect("is removed"));
     vault.put(tenant, &secret("one")).await.expect("is kept");
     vault.put(other, &secret("theirs")).await.expect("is kept");
     assert!(!vault.promote(tenant).await.expect("nothing is pending"));

@@ -10,6 +10,7 @@ mod it {
     mod canary;
     mod command_line;
     mod data_directory;
+    mod every_credential;
     mod first_light;
     mod foreign_links;
     mod full_disk;
@@ -17,10 +18,13 @@ mod it {
     mod lifecycle;
     mod markup;
     mod moving;
+    mod policy;
     mod ports;
     mod renewal;
+    mod script_parsers;
     mod setup;
     mod sign_in;
     mod signed_in;
     mod tidy;
+    mod without_a_secret;
 }

@@ -1,6 +1,6 @@
 //! One tenant: what never changes about it, and what does.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use serde_json::Value;
@@ -113,6 +113,8 @@ pub struct SecretPolicy {
     pub forbidden: bool,
     /// The longest life of a new one, in seconds.
     pub longest: Option<i64>,
+    /// Whether the app has a policy of its own in its place, which restricts nothing.
+    pub exempts_app: bool,
 }
 
 /// What changes about a tenant.
@@ -136,6 +138,8 @@ pub struct State {
     pub federated: Vec<Federated>,
     /// The ids of the client assertions that were taken.
     pub assertions: Mutex<HashSet<String>>,
+    /// What was shown to the token endpoint and what it gave: secrets, assertions, tokens.
+    pub shown: Mutex<BTreeSet<String>>,
     /// How long a new credential takes to be known to the token endpoint.
     pub credential_lag: i64,
     /// What new secrets may be.
@@ -163,6 +167,19 @@ pub struct Tenant {
     /// What never changes.
     pub facts: Facts,
     state: RwLock<State>,
+}
+
+/// More are not kept: a simulator left running would grow.
+const SHOWN: usize = 10_000;
+
+impl State {
+    /// Keeps what has to stay secret, for a search of where it must not be.
+    pub fn show(&self, secret: &str) {
+        let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        if shown.len() < SHOWN {
+            shown.insert(secret.to_owned());
+        }
+    }
 }
 
 impl Tenant {
@@ -201,6 +218,7 @@ impl Tenant {
             certificates: Vec::new(),
             federated: Vec::new(),
             assertions: Mutex::default(),
+            shown: Mutex::default(),
             credential_lag: 0,
             secret_policy: SecretPolicy::default(),
             owns_itself: false,

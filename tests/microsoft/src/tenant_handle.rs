@@ -1,6 +1,7 @@
 //! Changing a tenant between syncs, and reading the truth about it.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -12,7 +13,7 @@ use crate::licences::bit_of;
 use crate::names::{DEPARTMENTS, JOB_TITLES};
 use crate::options::TenantOptions;
 use crate::people::Person;
-use crate::tenant::{Certificate, Edits, Federated, Secret, SecretPolicy, Tenant};
+use crate::tenant::{Certificate, Edits, Federated, Secret, Tenant};
 use crate::world::World;
 
 /// A handle on one simulated tenant. Cheap to clone.
@@ -256,6 +257,20 @@ impl TenantHandle {
         state.secrets.iter().map(of).collect()
     }
 
+    /// Every secret and assertion that was shown to the token endpoint, and every token it gave: what
+    /// must be nowhere else.
+    #[must_use]
+    pub fn shown(&self) -> BTreeSet<String> {
+        let state = self.tenant.read();
+        let shown = state.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        shown.clone()
+    }
+
+    /// All federated identity credentials are gone: AADSTS70021.
+    pub fn delete_federated(&self) {
+        self.tenant.write().federated.clear();
+    }
+
     /// One client secret is gone: AADSTS7000215.
     pub fn remove_secret(&self, value: &str) {
         self.tenant.write().secrets.retain(|s| s.value != value);
@@ -263,10 +278,14 @@ impl TenantHandle {
 
     /// What the tenant's app management policy says of new secrets from now on.
     pub fn set_secret_policy(&self, forbidden: bool, longest: Option<Duration>) {
-        self.tenant.write().secret_policy = SecretPolicy {
-            forbidden,
-            longest: longest.map(seconds),
-        };
+        let mut state = self.tenant.write();
+        state.secret_policy.forbidden = forbidden;
+        state.secret_policy.longest = longest.map(seconds);
+    }
+
+    /// Whether the app has a policy of its own, which restricts nothing, in place of the tenant's.
+    pub fn set_policy_exempts_app(&self, exempts: bool) {
+        self.tenant.write().secret_policy.exempts_app = exempts;
     }
 
     /// Whether the app's service principal owns its registration, as

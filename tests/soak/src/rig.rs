@@ -159,6 +159,7 @@ impl Rig {
             client_id: options.client_id.to_string(),
             secret_expires_on: None,
             client_secret: SecretString::from(options.client_secret),
+            kind: None,
             cloud: Some("global".to_owned()),
             cadence_minutes: None,
         };

@@ -8,7 +8,7 @@ use crate::{
     integrations::{self, Answer, Patch},
     parameters::{Body, Parameters, bad_cursor, cursor, tenant},
     problem::Problem,
-    view::IntegrationView,
+    view::{IntegrationView, OfferedView},
 };
 use axum::{
     Json,
@@ -148,6 +148,23 @@ pub(super) const OPERATIONS: &[Operation] = &[
     },
     Operation {
         method: "post",
+        path: "/api/v1/setup/certificate",
+        id: "prepareCertificate",
+        summary: "Make the certificate that a client not connected yet is to be connected with; the private key stays in the vault",
+        query: &[],
+        body: Some("PrepareCertificate"),
+        answer: (200, "PreparedCertificate"),
+        problems: &[
+            (400, "the body is not understood"),
+            (409, "the tenant is connected already"),
+            (415, "the body is not JSON"),
+            (422, "the tenant ID is wrong"),
+        ],
+        open: false,
+        handler: || post(prepare_certificate),
+    },
+    Operation {
+        method: "post",
         path: "/api/v1/integrations/{tenant_id}/sync",
         id: "requestSync",
         summary: "Ask for a sync now",
@@ -177,6 +194,7 @@ async fn create(
             "tenant_id",
             "client_id",
             "client_secret",
+            "kind",
             "cloud",
             "cadence_minutes",
             "secret_expires_on",
@@ -187,6 +205,7 @@ async fn create(
         tenant_id: body.text("tenant_id").unwrap_or_default(),
         client_id: body.text("client_id").unwrap_or_default(),
         client_secret: SecretString::from(body.text("client_secret").unwrap_or_default()),
+        kind: body.text("kind"),
         cloud: body.text("cloud"),
         cadence_minutes: body.number("cadence_minutes"),
         secret_expires_on: body.text("secret_expires_on"),
@@ -361,6 +380,19 @@ async fn certificate(
     let tenant = tenant(&id)?;
     credential::offer_certificate(&context, tenant).await?;
     Ok(Json(integrations::view(&context, tenant).await?))
+}
+
+async fn prepare_certificate(
+    State(context): State<Arc<Context>>,
+    headers: HeaderMap,
+    bytes: Bytes,
+) -> Result<Json<OfferedView>, Problem> {
+    let mut body = Body::read(&headers, &bytes, &["tenant_id"])?;
+    let tenant = fields::tenant_id(&body.text("tenant_id").unwrap_or_default());
+    body.finish()?;
+    let tenant = tenant.map_err(|error| Problem::fields([error]))?;
+    let made = credential::prepare_certificate(&context, tenant).await?;
+    Ok(Json(OfferedView::from(made)))
 }
 
 async fn sync(

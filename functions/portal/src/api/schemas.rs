@@ -8,6 +8,7 @@ use muster_domain::{
     connect, datasets,
     expiry::{Certainty, CredentialKind, ExpirySource},
     integration::Status,
+    secret_policy::PolicySource,
     state::Phase,
 };
 use serde_json::{Map, Value, json};
@@ -20,6 +21,8 @@ pub fn schemas() -> Value {
     add("Connect", connect_body());
     add("Change", change_body());
     add("NewCredential", new_credential());
+    add("PrepareCertificate", object(json!({"tenant_id": guid()})));
+    add("PreparedCertificate", offered());
     add("AlertSettings", alert_settings());
     let mut times = alert_times();
     times["required"] = json!([]);
@@ -175,7 +178,7 @@ fn connect_body() -> Value {
     json!({
         "type": "object",
         "additionalProperties": false,
-        "required": ["name", "tenant_id", "client_id", "client_secret"],
+        "required": ["name", "tenant_id", "client_id"],
         "properties": {
             "name": name(),
             "tenant_id": guid(),
@@ -183,7 +186,13 @@ fn connect_body() -> Value {
             "client_secret": {
                 "type": "string",
                 "writeOnly": true,
-                "description": "The secret's Value, not its Secret ID.",
+                "description": "The secret's Value, not its Secret ID. Required where kind is client_secret, or is left out.",
+            },
+            "kind": {
+                "type": "string",
+                "enum": CredentialKind::ALL.map(CredentialKind::name),
+                "default": CredentialKind::ClientSecret.name(),
+                "description": "How the app proves itself: a certificate is one made by prepareCertificate; federated is available on AWS only.",
             },
             "cloud": clouds(),
             "cadence_minutes": cadence(),
@@ -303,10 +312,17 @@ fn credential() -> Value {
             "life_days": whole(), "allowed_days": maybe(whole()), "days_before": whole(),
             "trouble": maybe(text()),
         }))),
-        "offered_certificate": maybe(object(json!({
-            "thumbprint": text(), "pem": text(), "expires_at": time(),
+        "secret_policy": maybe(object(json!({
+            "forbids": flag(), "longest_days": maybe(whole()),
+            "source": words([PolicySource::Policy, PolicySource::Answer].map(PolicySource::name)),
+            "known_at": time(),
         }))),
+        "offered_certificate": maybe(offered()),
     }))
+}
+
+fn offered() -> Value {
+    object(json!({"thumbprint": text(), "pem": text(), "expires_at": time()}))
 }
 
 fn new_credential() -> Value {

@@ -15,10 +15,9 @@ use crate::{
 };
 use axum::{
     extract::{Path, State},
-    http::{HeaderMap, StatusCode},
+    http::StatusCode,
     response::{IntoResponse, Redirect, Response},
 };
-use bytes::Bytes;
 use maud::html;
 use muster_domain::{TenantId, datasets as registry};
 use std::{collections::BTreeMap, sync::Arc};
@@ -47,38 +46,22 @@ pub async fn authorize(
     State(context): State<Arc<Context>>,
     caller: Caller,
     Path(id): Path<String>,
-    headers: HeaderMap,
-    body: Bytes,
+    _: Form,
 ) -> Done {
-    Form::read(&caller, &headers, &body)?;
     let integration = integrations::find(&context, tenant(&id)?).await?;
     let url = integrations::authorize(&context, &integration, caller.session_id()).await?;
     Ok(Redirect::to(&url).into_response())
 }
 
 /// Asks for a sync.
-pub async fn sync(
-    State(context): State<Arc<Context>>,
-    caller: Caller,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Done {
-    Form::read(&caller, &headers, &body)?;
+pub async fn sync(State(context): State<Arc<Context>>, Path(id): Path<String>, _: Form) -> Done {
     let tenant = tenant(&id)?;
     integrations::sync(&context, tenant).await?;
     Ok(back(tenant, "sync"))
 }
 
 /// Looks at what is granted now.
-pub async fn check(
-    State(context): State<Arc<Context>>,
-    caller: Caller,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Done {
-    Form::read(&caller, &headers, &body)?;
+pub async fn check(State(context): State<Arc<Context>>, Path(id): Path<String>, _: Form) -> Done {
     let tenant = tenant(&id)?;
     integrations::check_again(&context, tenant).await?;
     Ok(back(tenant, "checked"))
@@ -87,12 +70,9 @@ pub async fn check(
 /// Pauses or resumes.
 pub async fn pause(
     State(context): State<Arc<Context>>,
-    caller: Caller,
     Path(id): Path<String>,
-    headers: HeaderMap,
-    body: Bytes,
+    form: Form,
 ) -> Done {
-    let form = Form::read(&caller, &headers, &body)?;
     let tenant = tenant(&id)?;
     let paused = form.get("paused") == "true";
     let patch = Patch {
@@ -108,10 +88,8 @@ pub async fn settings(
     State(context): State<Arc<Context>>,
     caller: Caller,
     Path(id): Path<String>,
-    headers: HeaderMap,
-    body: Bytes,
+    mut form: Form,
 ) -> Done {
-    let mut form = Form::read(&caller, &headers, &body)?;
     let tenant = tenant(&id)?;
     let patch = Patch {
         name: Some(form.take("name")),
@@ -128,12 +106,9 @@ pub async fn settings(
 /// Switches datasets on and off: the boxes that are ticked are on.
 pub async fn datasets(
     State(context): State<Arc<Context>>,
-    caller: Caller,
     Path(id): Path<String>,
-    headers: HeaderMap,
-    body: Bytes,
+    form: Form,
 ) -> Done {
-    let form = Form::read(&caller, &headers, &body)?;
     let tenant = tenant(&id)?;
     let patch = Patch {
         datasets: registry::ALL
@@ -151,10 +126,8 @@ pub async fn removal(
     State(context): State<Arc<Context>>,
     caller: Caller,
     Path(id): Path<String>,
-    headers: HeaderMap,
-    body: Bytes,
+    mut form: Form,
 ) -> Done {
-    let mut form = Form::read(&caller, &headers, &body)?;
     let tenant = tenant(&id)?;
     let answer = Answer::find(form.get("answer"))
         .ok_or_else(|| Problem::bad_request("Choose one of the two answers."))?;

@@ -13,16 +13,16 @@ use crate::{
     problem::{Problem, ProblemField},
 };
 use axum::{
-    extract::State,
-    http::{HeaderMap, StatusCode},
+    extract::{RawQuery, State},
+    http::StatusCode,
     response::{IntoResponse, Redirect, Response},
 };
-use bytes::Bytes;
 use maud::{Markup, html};
 use muster_domain::{
     Permission,
     cloud::Cloud,
     connect::{self as fields, DEFAULT_CADENCE_MINUTES},
+    expiry::CredentialKind,
 };
 use muster_platform::connect::ConnectError;
 use secrecy::SecretString;
@@ -31,6 +31,7 @@ use std::sync::Arc;
 /// What was typed, without the secret: that is typed again.
 #[derive(Debug, Default)]
 struct Typed {
+    kind: CredentialKind,
     name: String,
     tenant_id: String,
     client_id: String,
@@ -38,9 +39,21 @@ struct Typed {
     cadence_minutes: String,
 }
 
-/// The empty form.
-pub async fn page(State(context): State<Arc<Context>>, caller: Caller) -> Response {
-    let content = content(&context, &caller, &Typed::default(), &[]);
+/// The empty form, or one that set-up in one paste led to.
+pub async fn page(
+    State(context): State<Arc<Context>>,
+    caller: Caller,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let mut typed = Typed::default();
+    for (name, value) in url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
+        match &*name {
+            "kind" => typed.kind = CredentialKind::find(&value).unwrap_or_default(),
+            "tenant_id" => typed.tenant_id = value.into_owned(),
+            _ => {}
+        }
+    }
+    let content = content(&context, &caller, &typed, &[]);
     layout::answer("Add a client", Place::Integrations, &caller, &content)
 }
 
@@ -48,12 +61,11 @@ pub async fn page(State(context): State<Arc<Context>>, caller: Caller) -> Respon
 pub async fn submit(
     State(context): State<Arc<Context>>,
     caller: Caller,
-    headers: HeaderMap,
-    body: Bytes,
+    mut form: Form,
 ) -> Result<Response, Problem> {
-    let mut form = Form::read(&caller, &headers, &body)?;
     let secret = SecretString::from(form.take("client_secret"));
     let typed = Typed {
+        kind: CredentialKind::find(form.get("kind")).unwrap_or_default(),
         name: form.take("name"),
         tenant_id: form.take("tenant_id"),
         client_id: form.take("client_id"),
@@ -65,6 +77,7 @@ pub async fn submit(
         tenant_id: typed.tenant_id.clone(),
         client_id: typed.client_id.clone(),
         client_secret: secret,
+        kind: Some(typed.kind.name().to_owned()),
         cloud: Some(typed.cloud.clone()),
         // What is no number is out of range.
         cadence_minutes: Some(typed.cadence_minutes.trim())
@@ -124,10 +137,7 @@ fn content(context: &Context, caller: &Caller, typed: &Typed, errors: &[ProblemF
                             placeholder="00000000-0000-0000-0000-000000000000"
                             aria-invalid=[invalid(errors, "client_id")] aria-describedby=(described(errors, "client_id"));
                     }))
-                    (field(errors, "client_secret", "Client secret: its Value", "Under Certificates & secrets, the Value column, shown once when it is made. Not the Secret ID.", &html! {
-                        input.mono #client_secret type="password" name="client_secret" autocomplete="off" spellcheck="false" required
-                            aria-invalid=[invalid(errors, "client_secret")] aria-describedby=(described(errors, "client_secret"));
-                    }))
+                    (proof(typed.kind, errors))
                     div.pair {
                         (field(errors, "cadence_minutes", "Sync", "How often Muster looks.", &cadences(typed, errors)))
                         (field(errors, "cloud", "Cloud", "Muster finds it by itself.", &clouds(typed, errors)))
@@ -159,7 +169,37 @@ fn summary(errors: &[ProblemField]) -> Markup {
                     }
                 }
             }
-            p.small { "What you typed is still here, except the client secret: paste it again." }
+            p.small { "What you typed is still here, except a client secret: paste it again." }
+        }
+    }
+}
+
+/// The field of a secret, or what stands in its place.
+fn proof(kind: CredentialKind, errors: &[ProblemField]) -> Markup {
+    if kind == CredentialKind::ClientSecret {
+        return field(
+            errors,
+            "client_secret",
+            "Client secret: its Value",
+            "Under Certificates & secrets, the Value column, shown once when it is made. Not the Secret ID.",
+            &html! {
+                input.mono #client_secret type="password" name="client_secret" autocomplete="off" spellcheck="false" required
+                    aria-invalid=[invalid(errors, "client_secret")] aria-describedby=(described(errors, "client_secret"));
+            },
+        );
+    }
+    let error = of(errors, "kind");
+    html! {
+        div.field #kind class=[error.map(|_| "wrong")] {
+            input type="hidden" name="kind" value=(kind.name());
+            p {
+                @match kind {
+                    CredentialKind::Certificate => "Muster proves itself by the certificate that was made for this tenant. No secret is needed.",
+                    _ => "Muster proves itself by AWS's word. No secret is needed.",
+                }
+                " " a href=(format!("{INTEGRATIONS}/new")) { "Use a client secret instead" }
+            }
+            @if let Some(error) = error { p.error #kind-error { (error.detail) } }
         }
     }
 }

@@ -12,10 +12,9 @@ use crate::{
 };
 use axum::{
     extract::{RawQuery, State},
-    http::{HeaderMap, StatusCode},
+    http::StatusCode,
     response::{IntoResponse, Redirect, Response},
 };
-use bytes::Bytes;
 use maud::{Markup, html};
 use muster_domain::alert::{ChannelKind, Quiet, Settings};
 use muster_platform::{alert::AlertError, alerting};
@@ -178,13 +177,7 @@ async fn again(context: &Context, caller: &Caller, problem: Problem) -> Done {
 }
 
 /// Stores when.
-pub async fn submit(
-    State(context): State<Arc<Context>>,
-    caller: Caller,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Done {
-    let form = Form::read(&caller, &headers, &body)?;
+pub async fn submit(State(context): State<Arc<Context>>, caller: Caller, form: Form) -> Done {
     let hour = |name: &str| {
         Some(form.get(name))
             .filter(|t| !t.is_empty())
@@ -218,10 +211,8 @@ pub async fn submit(
 pub async fn add_channel(
     State(context): State<Arc<Context>>,
     caller: Caller,
-    headers: HeaderMap,
-    body: Bytes,
+    mut form: Form,
 ) -> Done {
-    let mut form = Form::read(&caller, &headers, &body)?;
     let url = SecretString::from(form.take("url"));
     let kind = ChannelKind::find(form.get("kind"))
         .ok_or_else(|| Problem::bad_request("Choose what the webhook is."))?;
@@ -241,25 +232,13 @@ pub async fn add_channel(
 }
 
 /// Removes a webhook.
-pub async fn remove_channel(
-    State(context): State<Arc<Context>>,
-    caller: Caller,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Done {
-    let form = Form::read(&caller, &headers, &body)?;
+pub async fn remove_channel(State(context): State<Arc<Context>>, form: Form) -> Done {
     alerting::remove_channel(&context.services, form.get("id")).await?;
     Ok(Redirect::to(&format!("{ALERTS}?done=removed")).into_response())
 }
 
 /// Sends a test message everywhere.
-pub async fn test(
-    State(context): State<Arc<Context>>,
-    caller: Caller,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Done {
-    Form::read(&caller, &headers, &body)?;
+pub async fn test(State(context): State<Arc<Context>>, caller: Caller, _: Form) -> Done {
     let outcomes = alerting::test(&context.services, muster_platform::now()).await?;
     let notice = outcome(&outcomes);
     answer(&context, &caller, &notice, &[], StatusCode::OK).await

@@ -166,7 +166,19 @@ fn walk(view: &IntegrationView, caller: &Caller, page: &str, errors: &[ProblemFi
                 (secret_form(view, caller, page, errors))
             }
         }
+        (policy(view))
         p.muted.small { "A secret just made takes up to a minute to be known everywhere at Microsoft. Muster waits for it for half a minute; if that is not enough, paste it again." }
+    }
+}
+
+/// What is known of the tenant's policy on client secrets.
+fn policy(view: &IntegrationView) -> Markup {
+    html! {
+        @match &view.credential.secret_policy {
+            Some(policy) if policy.forbids => p.error #policy { (policy.sentence()) " Use a certificate, or no secret at all." },
+            Some(policy) => p.muted.small #policy { (policy.sentence()) },
+            None => p.muted.small #policy { "Whether the tenant's policy limits client secrets is not known; with " code { "Policy.Read.All" } " Muster looks." },
+        }
     }
 }
 

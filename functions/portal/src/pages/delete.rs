@@ -9,10 +9,9 @@ use super::{
 use crate::{Context, auth::Caller, integrations, parameters::tenant, problem::Problem};
 use axum::{
     extract::{Path, State},
-    http::{HeaderMap, StatusCode},
+    http::StatusCode,
     response::{IntoResponse, Response},
 };
-use bytes::Bytes;
 use maud::{Markup, html};
 use muster_domain::{Integration, datasets};
 use muster_platform::disconnect::Disconnected;
@@ -61,10 +60,8 @@ pub async fn submit(
     State(context): State<Arc<Context>>,
     caller: Caller,
     Path(id): Path<String>,
-    headers: HeaderMap,
-    body: Bytes,
+    form: Form,
 ) -> Result<Response, Problem> {
-    let form = Form::read(&caller, &headers, &body)?;
     let tenant = tenant(&id)?;
     let integration = integrations::find(&context, tenant).await?;
     if form.get("confirm").trim() != integration.name.trim() {

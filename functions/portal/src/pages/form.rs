@@ -1,27 +1,41 @@
 //! Forms as browsers send them.
 
 use crate::{auth::Caller, problem::Problem};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::{
+    extract::{FromRequest, FromRequestParts, Request},
+    http::{HeaderMap, StatusCode, header},
+    response::IntoResponse,
+};
+use bytes::Bytes;
 use std::collections::BTreeMap;
 
 /// The fields of a form, of which each was sent once (of more, the last counts).
 #[derive(Debug, Default)]
 pub struct Form(BTreeMap<String, String>);
 
-impl Form {
-    /// Reads a form of a session.
-    ///
-    /// # Errors
-    /// 403 when it does not carry the session's CSRF token; 415 when it is no form.
-    pub fn read(caller: &Caller, headers: &HeaderMap, body: &[u8]) -> Result<Self, Problem> {
-        let form = Self::read_open(headers, body)?;
+impl<S: Send + Sync> FromRequest<S> for Form {
+    type Rejection = Problem;
+
+    /// The form of a session: 403 when it does not carry the session's CSRF token, 415 when it is no
+    /// form, 413 when it is too large.
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let (mut parts, body) = request.into_parts();
+        let caller = Caller::from_request_parts(&mut parts, state).await?;
+        let headers = parts.headers.clone();
+        let body = Bytes::from_request(Request::from_parts(parts, body), state);
+        let body = body
+            .await
+            .map_err(|refused| Problem::of_status(refused.into_response().status()))?;
+        let form = Self::read_open(&headers, &body)?;
         if caller.csrf_matches(form.get("csrf")) {
             Ok(form)
         } else {
             Err(Problem::csrf())
         }
     }
+}
 
+impl Form {
     /// Reads a form of nobody's session.
     ///
     /// # Errors

@@ -197,6 +197,12 @@ const PAGES: &[Page] = &[
         For::Managers,
         || get(setup::page),
     ),
+    (
+        "/account/integration/microsoft365/setup/certificate",
+        POST,
+        For::Managers,
+        || post(setup::prepare),
+    ),
     (ALERTS, BOTH, For::Managers, || {
         get(alerts::page).post(alerts::submit)
     }),

@@ -122,13 +122,7 @@ pub async fn enter(context: &Context, role: Role, next: &str) -> Result<Response
 }
 
 /// `POST /sign-out`.
-pub async fn sign_out(
-    State(context): State<Arc<Context>>,
-    caller: Caller,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Result<Response, Problem> {
-    Form::read(&caller, &headers, &body)?;
+pub async fn sign_out(State(context): State<Arc<Context>>, _: Form) -> Result<Response, Problem> {
     let cookie = context.sessions.clear_cookie();
     let to = Redirect::to("/sign-in?done=signed-out");
     Ok(([(header::SET_COOKIE, cookie)], to).into_response())

@@ -9,11 +9,12 @@ use muster_domain::{
     Dataset, DatasetState, Integration, Permission, Record, TenantId, Verdict,
     change::Change,
     cloud::Cloud,
-    connect::Checked,
+    connect::{Checked, Proof},
     datasets::{
         managed_devices::MANAGED_DEVICES, secure_scores::SECURE_SCORES,
         subscribed_skus::SUBSCRIBED_SKUS, users::USERS,
     },
+    expiry::Credential,
     state::{Completeness, HeldRemoval, Phase},
     summary::{Counts, Summary},
     verdict::Licence,
@@ -226,12 +227,17 @@ impl Portal {
             name: name.to_owned(),
             tenant_id: tenant,
             client_id: guid(name, 1).into(),
-            client_secret: SecretString::from("not kept"),
+            proof: Proof::Secret(SecretString::from("not kept")),
             cloud: None,
             cadence_minutes: 60,
             secret_expires_at: None,
         };
-        let mut integration = Integration::new(&form, Cloud::Global, "abc".to_owned(), now);
+        let mut integration = Integration::new(
+            &form,
+            Cloud::Global,
+            Credential::client_secret("abc".to_owned(), now),
+            now,
+        );
         integration.saw_roles(Permission::required().collect(), now);
         integration.sync.finished_at = Some(now);
         integration.sync.last_started_at = Some(now);

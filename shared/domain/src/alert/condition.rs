@@ -47,6 +47,7 @@ pub fn conditions(
     found.extend(deleted(integration));
     found.extend(sign_in(integration));
     found.extend(renewal_trouble(integration));
+    found.extend(policy(integration));
     found.extend(lost_permissions(integration, now));
     found.extend(old_data(integration, states, settings, now));
     found.extend(states.iter().filter_map(|state| held(integration, state)));
@@ -231,6 +232,9 @@ pub fn of_credential(
             Some(trouble.since),
         ));
     }
+    if let Some(why) = policy_to_tell(integration) {
+        said.push(("secret_policy", true, why, None));
+    }
     said
 }
 
@@ -268,6 +272,33 @@ fn renewal_trouble(integration: &Integration) -> Option<Condition> {
         by: integration.credential.expires_at,
         place: CREDENTIAL,
     })
+}
+
+/// The policy forbids what the next renewal would do. Where Muster was refused already, that says
+/// so.
+fn policy(integration: &Integration) -> Option<Condition> {
+    let why = policy_to_tell(integration)?;
+    Some(Condition {
+        key: "secret_policy".to_owned(),
+        about: integration.credential.stored_at.to_string(),
+        step: 0,
+        urgent: false,
+        subject: format!(
+            "Muster: the secret of {} cannot be renewed",
+            integration.name
+        ),
+        sentence: format!("{}: {why}", integration.name),
+        by: integration.credential.expires_at,
+        place: CREDENTIAL,
+    })
+}
+
+fn policy_to_tell(integration: &Integration) -> Option<String> {
+    let automatic = integration.automatic.as_ref();
+    match automatic.and_then(|automatic| automatic.trouble.as_ref()) {
+        Some(_) => None,
+        None => integration.policy_against_renewal(),
+    }
 }
 
 fn lost_permissions(integration: &Integration, now: Timestamp) -> Option<Condition> {

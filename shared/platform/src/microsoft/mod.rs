@@ -5,6 +5,7 @@ mod graph;
 mod paces;
 mod proof;
 mod registration;
+mod secret_policy;
 mod sign_in;
 
 pub use graph::Answer;

@@ -86,6 +86,22 @@ impl FileVault {
         inner.write(&secrets)
     }
 
+    /// Keeps a secret as the current one of a tenant that has none; `false` where there is one,
+    /// which stays.
+    ///
+    /// # Errors
+    /// When the file cannot be written; it is as it was then.
+    pub fn create(&self, tenant: TenantId, secret: &SecretString) -> Result<bool, VaultError> {
+        let inner = self.lock();
+        let mut secrets = inner.read()?;
+        if secrets.contains_key(&entry(tenant, Stage::Current)) {
+            return Ok(false);
+        }
+        make_current(&mut secrets, tenant, secret.expose_secret().to_owned());
+        inner.write(&secrets)?;
+        Ok(true)
+    }
+
     /// Keeps a secret as pending.
     ///
     /// # Errors

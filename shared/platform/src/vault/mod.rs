@@ -116,6 +116,22 @@ impl Vault {
         }
     }
 
+    /// Keeps a secret as the current one of a tenant that has none; `false` where there is one,
+    /// which stays.
+    ///
+    /// # Errors
+    /// When the vault cannot be written.
+    pub async fn create(
+        &self,
+        tenant: TenantId,
+        secret: &SecretString,
+    ) -> Result<bool, VaultError> {
+        match self {
+            Self::File(vault) => vault.create(tenant, secret),
+            Self::SecretsManager(vault) => vault.create(tenant, secret).await,
+        }
+    }
+
     /// Keeps a secret as pending, beside the current one of a tenant that has one.
     ///
     /// # Errors
@@ -152,6 +168,54 @@ impl Vault {
         match self {
             Self::File(vault) => vault.promote(tenant),
             Self::SecretsManager(vault) => vault.promote(tenant).await,
+        }
+    }
+
+    /// The secret of one version, as a rotation of Secrets Manager names it; elsewhere the pending
+    /// one, or else the current one, is the one there can be.
+    ///
+    /// # Errors
+    /// When the vault cannot be read.
+    pub async fn get_version(
+        &self,
+        tenant: TenantId,
+        version: &str,
+    ) -> Result<Option<SecretString>, VaultError> {
+        match self {
+            Self::File(vault) => match vault.get(tenant, Stage::Pending)? {
+                Some(pending) => Ok(Some(pending)),
+                None => vault.get(tenant, Stage::Current),
+            },
+            Self::SecretsManager(vault) => vault.get_version(tenant, version).await,
+        }
+    }
+
+    /// Whether the version of this name is the current one; elsewhere versions have no names.
+    ///
+    /// # Errors
+    /// When the vault cannot be read.
+    pub async fn is_current(&self, tenant: TenantId, version: &str) -> Result<bool, VaultError> {
+        match self {
+            Self::File(_) => Ok(false),
+            Self::SecretsManager(vault) => vault.is_current(tenant, version).await,
+        }
+    }
+
+    /// Makes that version the current one; `false` when another was put in its place.
+    ///
+    /// # Errors
+    /// When the vault cannot be written; calling again goes on.
+    pub async fn promote_version(
+        &self,
+        tenant: TenantId,
+        version: &str,
+    ) -> Result<bool, VaultError> {
+        match self {
+            Self::File(vault) => {
+                vault.promote(tenant)?;
+                Ok(true)
+            }
+            Self::SecretsManager(vault) => vault.promote_version(tenant, version).await,
         }
     }
 

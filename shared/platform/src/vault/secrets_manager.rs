@@ -89,6 +89,29 @@ impl SecretsManagerVault {
     /// # Errors
     /// When Secrets Manager refuses or does not answer.
     pub async fn put(&self, tenant: TenantId, secret: &SecretString) -> Result<(), VaultError> {
+        if !self.create(tenant, secret).await? {
+            let put = self
+                .at(tenant)
+                .await
+                .put_secret_value()
+                .secret_id(self.name(tenant))
+                .secret_string(secret.expose_secret());
+            put.send().await.map_err(|error| unavailable(&error))?;
+        }
+        self.keep(tenant, secret);
+        Ok(())
+    }
+
+    /// Keeps a secret as the current one of a tenant that has none; `false` where there is one,
+    /// which stays.
+    ///
+    /// # Errors
+    /// When Secrets Manager refuses or does not answer.
+    pub async fn create(
+        &self,
+        tenant: TenantId,
+        secret: &SecretString,
+    ) -> Result<bool, VaultError> {
         let tag = Tag::builder()
             .key(TENANT_TAG)
             .value(tenant.to_string())
@@ -102,18 +125,10 @@ impl SecretsManagerVault {
             .set_kms_key_id(self.kms_key.clone())
             .tags(tag);
         match create.send().await {
-            Ok(_) => {}
-            Err(error) if is(&error, "ResourceExistsException") => {
-                let put = client
-                    .put_secret_value()
-                    .secret_id(self.name(tenant))
-                    .secret_string(secret.expose_secret());
-                put.send().await.map_err(|error| unavailable(&error))?;
-            }
-            Err(error) => return Err(unavailable(&error)),
+            Ok(_) => Ok(true),
+            Err(error) if is(&error, "ResourceExistsException") => Ok(false),
+            Err(error) => Err(unavailable(&error)),
         }
-        self.keep(tenant, secret);
-        Ok(())
     }
 
     /// Keeps a secret as AWSPENDING, beside the current one.
@@ -152,36 +167,95 @@ impl SecretsManagerVault {
     /// # Errors
     /// When Secrets Manager refuses or does not answer; calling again goes on.
     pub async fn promote(&self, tenant: TenantId) -> Result<bool, VaultError> {
+        let versions = self.versions(tenant).await?;
+        match versions.at(Stage::Pending) {
+            Some(pending) => self.make_current(tenant, &versions, pending).await,
+            None => Ok(false),
+        }
+    }
+
+    /// The same with the version of this name and no other, as a rotation asks for it; `false` when
+    /// it is neither pending nor current, because another was put in its place.
+    ///
+    /// # Errors
+    /// When Secrets Manager refuses or does not answer; calling again goes on.
+    pub async fn promote_version(
+        &self,
+        tenant: TenantId,
+        version: &str,
+    ) -> Result<bool, VaultError> {
+        let versions = self.versions(tenant).await?;
+        if !versions.is_at(version, Stage::Pending) {
+            return Ok(versions.is_at(version, Stage::Current));
+        }
+        self.make_current(tenant, &versions, version).await
+    }
+
+    /// The secret of the version of this name.
+    ///
+    /// # Errors
+    /// When Secrets Manager refuses or does not answer.
+    pub async fn get_version(
+        &self,
+        tenant: TenantId,
+        version: &str,
+    ) -> Result<Option<SecretString>, VaultError> {
+        let client = self.at(tenant).await;
+        let asked = client
+            .get_secret_value()
+            .secret_id(self.name(tenant))
+            .version_id(version);
+        match asked.send().await {
+            Ok(got) => Ok(got.secret_string.map(SecretString::from)),
+            Err(error) if is(&error, "ResourceNotFoundException") => Ok(None),
+            Err(error) => Err(unavailable(&error)),
+        }
+    }
+
+    /// Whether the version of this name is the current one.
+    ///
+    /// # Errors
+    /// When Secrets Manager refuses or does not answer.
+    pub async fn is_current(&self, tenant: TenantId, version: &str) -> Result<bool, VaultError> {
+        let versions = self.versions(tenant).await?;
+        Ok(versions.is_at(version, Stage::Current))
+    }
+
+    async fn versions(&self, tenant: TenantId) -> Result<Versions, VaultError> {
         let client = self.at(tenant).await;
         let described = client.describe_secret().secret_id(self.name(tenant)).send();
-        let stages = match described.await {
-            Ok(described) => described.version_ids_to_stages.unwrap_or_default(),
-            Err(error) if is(&error, "ResourceNotFoundException") => return Ok(false),
-            Err(error) => return Err(unavailable(&error)),
-        };
-        let version = |stage: Stage| {
-            let holds = |labels: &Vec<String>| labels.iter().any(|l| l == label(stage));
-            stages.iter().find(|(_, labels)| holds(labels))
-        };
-        let Some((pending, _)) = version(Stage::Pending) else {
-            return Ok(false);
-        };
-        let current = version(Stage::Current).map(|(id, _)| id);
-        if current != Some(pending) {
+        match described.await {
+            Ok(described) => Ok(Versions(
+                described.version_ids_to_stages.unwrap_or_default(),
+            )),
+            Err(error) if is(&error, "ResourceNotFoundException") => Ok(Versions::default()),
+            Err(error) => Err(unavailable(&error)),
+        }
+    }
+
+    async fn make_current(
+        &self,
+        tenant: TenantId,
+        versions: &Versions,
+        version: &str,
+    ) -> Result<bool, VaultError> {
+        let client = self.at(tenant).await;
+        if !versions.is_at(version, Stage::Current) {
             let moved = client
                 .update_secret_version_stage()
                 .secret_id(self.name(tenant))
                 .version_stage(label(Stage::Current))
-                .move_to_version_id(pending)
-                .set_remove_from_version_id(current.cloned());
+                .move_to_version_id(version)
+                .set_remove_from_version_id(versions.at(Stage::Current).map(str::to_owned));
             moved.send().await.map_err(|error| unavailable(&error))?;
         }
         self.forget(tenant);
+        // A label left pending would make Secrets Manager think that a rotation goes on.
         let done = client
             .update_secret_version_stage()
             .secret_id(self.name(tenant))
             .version_stage(label(Stage::Pending))
-            .remove_from_version_id(pending);
+            .remove_from_version_id(version);
         done.send().await.map_err(|error| unavailable(&error))?;
         Ok(true)
     }
@@ -229,6 +303,22 @@ impl SecretsManagerVault {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<TenantId, SecretString>> {
         self.cached.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The versions of a secret, each with its labels.
+#[derive(Debug, Default)]
+struct Versions(HashMap<String, Vec<String>>);
+
+impl Versions {
+    fn at(&self, stage: Stage) -> Option<&str> {
+        let found = self.0.keys().find(|version| self.is_at(version, stage));
+        found.map(String::as_str)
+    }
+
+    fn is_at(&self, version: &str, stage: Stage) -> bool {
+        let labels = self.0.get(version);
+        labels.is_some_and(|labels| labels.iter().any(|l| l == label(stage)))
     }
 }
 

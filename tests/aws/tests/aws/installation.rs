@@ -4,11 +4,16 @@ use anyhow::{Context, Result, bail, ensure};
 use aws_config::SdkConfig;
 use aws_sdk_scheduler::operation::get_schedule::{GetScheduleError, GetScheduleOutput};
 use microsoft_simulator::{Options, Simulator, TenantOptions};
-use muster_aws::{Deployment, Emulator, Tools, deployment, tools};
+use muster_aws::{
+    Deployment, Emulator, Tools, deployment,
+    emulator::{ACCOUNT, REGION},
+    intrinsics::Place,
+    tools,
+};
 use muster_it::{Browser, Caller, Issuer};
 use reqwest::Method;
 use serde_json::{Value, json};
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 /// AWS and Microsoft, before anything is deployed.
 pub struct World {
@@ -91,6 +96,40 @@ pub fn path(tenant: &TenantOptions) -> String {
 }
 
 impl Installation {
+    /// Where the true policies hold: the stack's own names, for the evaluator.
+    pub async fn place(&self) -> Result<Place> {
+        let mut physical = self.stack.physical.clone();
+        // CloudFormation's name of a secret is its ARN; the emulator's is the name.
+        let secrets = aws_sdk_secretsmanager::Client::new(&self.administrator);
+        let secret = self.stack.physical("PortalSecret")?;
+        let described = secrets.describe_secret().secret_id(secret).send().await?;
+        let arn = described.arn.context("an ARN")?;
+        physical.insert("PortalSecret".to_owned(), arn);
+        Ok(Place {
+            region: REGION.to_owned(),
+            account: ACCOUNT.to_owned(),
+            physical,
+            ..Place::made_up(&self.stack.name)
+        })
+    }
+
+    /// The labels of each version of a tenant's secret.
+    pub async fn versions(&self, tenant: &TenantOptions) -> Result<BTreeMap<String, Vec<String>>> {
+        let secrets = aws_sdk_secretsmanager::Client::new(&self.administrator);
+        let described = secrets.describe_secret().secret_id(self.secret(tenant)?);
+        let versions = described.send().await?.version_ids_to_stages;
+        Ok(versions.unwrap_or_default().into_iter().collect())
+    }
+
+    /// The name of a tenant's secret.
+    pub fn secret(&self, tenant: &TenantOptions) -> Result<String> {
+        Ok(format!(
+            "{}{}",
+            self.stack.output("SecretPrefix")?,
+            tenant.id
+        ))
+    }
+
     /// Connects a tenant and consents, as an administrator of it does.
     pub async fn connect(&self, tenant: &TenantOptions) -> Result<Value> {
         self.connect_in(&Browser::new()?, tenant).await

@@ -6,12 +6,8 @@ use anyhow::{Context, Result, ensure};
 use aws_sdk_scheduler::types::ScheduleState;
 use aws_sdk_sqs::types::{MessageSystemAttributeName, QueueAttributeName};
 use microsoft_simulator::{Fault, FaultKind, TenantOptions};
-use muster_aws::{
-    emulator::{ACCOUNT, REGION},
-    intrinsics::Place,
-    least_privilege, template,
-};
-use muster_it::{Browser, Caller};
+use muster_aws::{least_privilege, template};
+use muster_it::{Browser, Caller, Seen};
 use reqwest::{Method, StatusCode, header};
 use serde_json::json;
 use std::time::Duration;
@@ -59,23 +55,48 @@ async fn live(world: &World, muster: &Installation, contoso: &TenantOptions) -> 
     records_are_read_and_exported(muster, contoso).await?;
     let mailbox = mailbox(muster).await?;
     the_secret_is_renewed(world, muster, contoso).await?;
-    a_lapsing_secret_is_warned_of_once(world, muster, contoso, &mailbox).await?;
-    aws_vouches_for_muster(muster, contoso).await?;
+    let told = a_lapsing_secret_is_warned_of_once(world, muster, contoso, &mailbox).await?;
+    aws_vouches_for_muster(world, muster, contoso, &browser).await?;
     messages_end_as_designed(muster, contoso).await?;
     let function = muster.stack.physical("SecretExpiryFunction")?;
-    let told = world.emulator.invoke(function).await?;
-    assert_eq!(told, json!(1), "of the message that was given up");
+    let sent = world.emulator.invoke(function).await?;
+    assert_eq!(sent, json!(1), "of the message that was given up");
     dead_letters_are_sent_again(muster, contoso).await?;
     pausing_stops_the_schedule(muster, contoso).await?;
     deleting_leaves_nothing(muster, contoso).await?;
     roles_allow_what_was_asked_for_and_no_more(world, muster).await?;
-    let log = world.emulator.log();
-    for secret in [
-        contoso.client_secret.as_str(),
-        "Renewed~secret~value.0123456789abcdef",
-    ] {
-        assert!(!log.contains(secret), "a secret is in a log");
+    no_secret_got_out(world, muster, contoso, told).await
+}
+
+/// Nothing that was shown to Microsoft, and no token that it gave, is in a function's log or metric,
+/// in a message to a person, or among the dead letters.
+async fn no_secret_got_out(
+    world: &World,
+    muster: &Installation,
+    tenant: &TenantOptions,
+    told: Vec<String>,
+) -> Result<()> {
+    let mut seen = Seen::default();
+    seen.heard("a log or a metric", world.emulator.log().into_bytes());
+    for told in told {
+        seen.heard("a message", told.into_bytes());
     }
+    let queues = aws_sdk_sqs::Client::new(&muster.administrator);
+    let dead = queues
+        .receive_message()
+        .queue_url(muster.stack.output("DeadLetterQueueUrl")?)
+        .max_number_of_messages(10)
+        .send()
+        .await?;
+    assert!(!dead.messages().is_empty(), "the unreadable one is there");
+    for message in dead.messages() {
+        seen.heard("a dead letter", format!("{message:?}").into_bytes());
+    }
+    let shown = world.simulator.tenant(tenant.id).shown();
+    let tokens = shown.iter().filter(|shown| shown.matches('.').count() == 2);
+    assert!(tokens.count() > 4, "tokens by a secret and by AWS's word");
+    let found = seen.place_of(shown.iter().map(String::as_str));
+    assert_eq!(found, None, "a secret or a token got out");
     Ok(())
 }
 
@@ -84,19 +105,7 @@ async fn roles_allow_what_was_asked_for_and_no_more(
     muster: &Installation,
 ) -> Result<()> {
     assert_eq!(muster.stack.recording.refused(), Vec::<String>::new());
-    let mut physical = muster.stack.physical.clone();
-    // CloudFormation's name of a secret is its ARN; the emulator's is the name.
-    let secrets = aws_sdk_secretsmanager::Client::new(&muster.administrator);
-    let secret = muster.stack.physical("PortalSecret")?;
-    let described = secrets.describe_secret().secret_id(secret).send().await?;
-    let arn = described.arn.context("an ARN")?;
-    physical.insert("PortalSecret".to_owned(), arn);
-    let place = Place {
-        region: REGION.to_owned(),
-        account: ACCOUNT.to_owned(),
-        physical,
-        ..Place::made_up(&muster.stack.name)
-    };
+    let place = muster.place().await?;
     // The true template, not the one whose gaps are bridged.
     let template = template::translated(&world.tools)?;
     let asked = muster.stack.recording.asked();
@@ -203,12 +212,14 @@ async fn records_are_read_and_exported(
     Ok(())
 }
 
+const RENEWED: &str = "Renewed~secret~value.0123456789abcdef";
+
 async fn the_secret_is_renewed(
     world: &World,
     muster: &Installation,
     tenant: &TenantOptions,
 ) -> Result<()> {
-    let new = "Renewed~secret~value.0123456789abcdef";
+    let new = RENEWED;
     let here = world.simulator.tenant(tenant.id);
     here.set_secret(new, Duration::from_secs(86_400 * 5));
     let credential = format!("{}/credential", path(tenant));
@@ -216,7 +227,7 @@ async fn the_secret_is_renewed(
     let renewed = muster.manager.json(Method::PUT, &credential, &good).await?;
     assert_eq!(renewed.status, StatusCode::OK, "{}", renewed.text);
     let secrets = aws_sdk_secretsmanager::Client::new(&muster.administrator);
-    let name = format!("{}{}", muster.stack.output("SecretPrefix")?, tenant.id);
+    let name = muster.secret(tenant)?;
     let described = secrets.describe_secret().secret_id(name).send().await?;
     let tag = described
         .tags()
@@ -267,7 +278,7 @@ async fn a_lapsing_secret_is_warned_of_once(
     muster: &Installation,
     tenant: &TenantOptions,
     mailbox: &str,
-) -> Result<()> {
+) -> Result<Vec<String>> {
     let function = muster.stack.physical("SecretExpiryFunction")?;
     for _ in 0..2 {
         assert_eq!(world.emulator.invoke(function).await?, json!(0));
@@ -316,18 +327,51 @@ async fn a_lapsing_secret_is_warned_of_once(
         .filter(|told| told.to_lowercase().contains("test"))
         .count();
     assert_eq!(tests, 1, "{told:#?}");
-    Ok(())
+    Ok(told)
 }
 
-/// The emulator's token is not one that Entra takes, so the client secret stays.
-async fn aws_vouches_for_muster(muster: &Installation, tenant: &TenantOptions) -> Result<()> {
+/// Moved over to AWS's word as the page says, and back. The emulator signs with HS256, which Entra
+/// would not take and the simulator does.
+async fn aws_vouches_for_muster(
+    world: &World,
+    muster: &Installation,
+    tenant: &TenantOptions,
+    browser: &Browser,
+) -> Result<()> {
     let credential = format!("{}/credential", path(tenant));
+    let put =
+        async |body: serde_json::Value| muster.manager.json(Method::PUT, &credential, &body).await;
     let federated = json!({"kind": "federated"});
-    let refused = muster
-        .manager
-        .json(Method::PUT, &credential, &federated)
-        .await?;
-    assert!(!refused.status.is_success(), "{}", refused.text);
+    let refused = put(federated.clone()).await?;
+    assert_eq!(
+        refused.status,
+        StatusCode::UNPROCESSABLE_ENTITY,
+        "{}",
+        refused.text
+    );
+    let page = format!(
+        "{}/account/integration/microsoft365/{}/credential",
+        muster.stack.api.url(),
+        tenant.id
+    );
+    let page = browser.hop(&page).await?.text().await?;
+    let said = |name: &str| {
+        let rest = page.split_once(&format!("<dt>{name}</dt><dd><code>"))?.1;
+        Some(rest.split_once("</code>")?.0.to_owned())
+    };
+    let trust = ["Issuer", "Subject (Value)", "Audience"].map(said);
+    let [Some(issuer), Some(subject), Some(audience)] = trust else {
+        anyhow::bail!("the page says whom to trust: {page}");
+    };
+    let microsoft = world.simulator.tenant(tenant.id);
+    microsoft.add_federated(&issuer, &subject, &audience);
+    let moved = put(federated).await?;
+    assert_eq!(moved.status, StatusCode::OK, "{}", moved.text);
+    let synced = muster.sync(tenant).await?;
+    assert_eq!(synced["credential"]["kind"], "federated", "{synced:#}");
+    let back = put(json!({"client_secret": RENEWED})).await?;
+    assert_eq!(back.status, StatusCode::OK, "{}", back.text);
+    muster.sync(tenant).await?;
     let asked = muster.stack.recording.asked();
     let vouched = asked
         .iter()
@@ -453,7 +497,7 @@ async fn deleting_leaves_nothing(muster: &Installation, tenant: &TenantOptions) 
         assert_eq!(muster.items(table, tenant).await?, 0, "{table}");
     }
     let secrets = aws_sdk_secretsmanager::Client::new(&muster.administrator);
-    let name = format!("{}{}", muster.stack.output("SecretPrefix")?, tenant.id);
+    let name = muster.secret(tenant)?;
     ensure!(
         secrets
             .describe_secret()

@@ -4,7 +4,10 @@ use anyhow::{Context, Result};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use microsoft_simulator::{Options, Simulator, TenantHandle, TenantOptions};
 use muster_domain::{TenantId, datasets};
-use muster_it::{Answer, Browser, Caller, Served, World, form, muster, serve_arguments, tenant};
+use muster_it::{
+    Answer, Browser, Caller, Seen, Served, World, files_below, form, muster, serve_arguments,
+    tenant,
+};
 use muster_platform::vault::{FileVault, Stage, Vault};
 use reqwest::Method;
 use secrecy::SecretString;
@@ -16,90 +19,10 @@ use std::{
 };
 use tempfile::TempDir;
 
-/// The shortest piece of a secret that is looked for.
-const PIECE: usize = 12;
 const FIRST: &str = "cAn8Q~first-canary.0123456789-abcdefghij";
 const SECOND: &str = "cAn8Q~second.canary-9876543210_klmnopqrs";
 const HOOK: &str = "hOok8Q~webhook-canary.2468013579_wxyzabcd";
 const WRONG: &str = "cAn8Q~wrong_canary.1357924680-tuvwxyzabc";
-
-/// Everything that came out of Muster, with where it came from.
-#[derive(Debug, Default)]
-struct Seen(Vec<(String, Vec<u8>)>);
-
-impl Seen {
-    fn heard(&mut self, what: impl Into<String>, bytes: Vec<u8>) {
-        self.0.push((what.into(), bytes));
-    }
-
-    /// Every file below a folder, as it is now.
-    fn files(&mut self, folder: &Path, when: &str) -> Result<()> {
-        for path in files_below(folder)? {
-            let bytes = fs::read(&path)?;
-            self.heard(format!("{} {when}", path.display()), bytes);
-        }
-        Ok(())
-    }
-
-    /// The first place that holds a piece of this text.
-    fn place_of(&self, secret: &str) -> Option<String> {
-        let pieces: Vec<&[u8]> = secret.as_bytes().windows(PIECE).collect();
-        self.0.iter().find_map(|(what, bytes)| {
-            let piece = pieces.iter().find(|piece| holds(bytes, piece))?;
-            Some(format!("{what}: {}", String::from_utf8_lossy(piece)))
-        })
-    }
-
-    /// The first place that holds what looks like a token.
-    fn place_of_a_token(&self) -> Option<String> {
-        self.0.iter().find_map(|(what, bytes)| {
-            let mut places = bytes.windows(3).enumerate().filter(|(_, w)| w == b"eyJ");
-            let (at, _) = places.find(|(at, _)| is_token(&bytes[*at..]))?;
-            let end = bytes.len().min(at + 80);
-            Some(format!(
-                "{what}: {}",
-                String::from_utf8_lossy(&bytes[at..end])
-            ))
-        })
-    }
-}
-
-fn holds(bytes: &[u8], piece: &[u8]) -> bool {
-    // The first byte first: a window at a time over a trace log takes minutes.
-    let mut from = 0;
-    while let Some(next) = bytes[from..].iter().position(|byte| *byte == piece[0]) {
-        let at = from + next;
-        if bytes[at..].starts_with(piece) {
-            return true;
-        }
-        from = at + 1;
-    }
-    false
-}
-
-/// Whether a compact JWT begins here: two parts of base64url with a point between, or the whole of
-/// a header that says it is one.
-fn is_token(bytes: &[u8]) -> bool {
-    let url_safe = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-    let head: Vec<u8> = bytes.iter().copied().take_while(url_safe).collect();
-    let opened = BASE64_URL_SAFE_NO_PAD.decode(&head[..head.len() / 4 * 4]);
-    let says_so = opened.is_ok_and(|json| holds(&json, b"\"alg\"") || holds(&json, b"\"typ\""));
-    let next = &bytes[head.len()..];
-    says_so || (head.len() >= 16 && next.starts_with(b".eyJ"))
-}
-
-fn files_below(folder: &Path) -> Result<Vec<PathBuf>> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        if path.is_dir() {
-            found.extend(files_below(&path)?);
-        } else {
-            found.push(path);
-        }
-    }
-    Ok(found)
-}
 
 /// A caller that keeps every answer.
 struct Recorder<'a> {
@@ -322,9 +245,8 @@ async fn a_secret_and_its_tokens_are_nowhere_outside_the_vault() -> Result<()> {
     }
     seen.heard("the log", log.into_bytes());
 
-    for secret in [FIRST, SECOND, WRONG, HOOK, &signing_key, &private_key] {
-        assert_eq!(seen.place_of(secret), None, "a secret got out");
-    }
+    let secrets = [FIRST, SECOND, WRONG, HOOK, &signing_key, &private_key];
+    assert_eq!(seen.place_of(secrets), None, "a secret got out");
     assert_eq!(seen.place_of_a_token(), None, "a token got out");
     Ok(())
 }
@@ -333,11 +255,11 @@ async fn a_secret_and_its_tokens_are_nowhere_outside_the_vault() -> Result<()> {
 fn the_search_finds_what_it_looks_for() {
     let mut seen = Seen::default();
     seen.heard("nothing", b"a state such as eyJ-or-so and a name".to_vec());
-    assert_eq!(seen.place_of(FIRST), None);
+    assert_eq!(seen.place_of([FIRST]), None);
     assert_eq!(seen.place_of_a_token(), None);
     seen.heard("a piece", format!("x{}y", &FIRST[9..21]).into_bytes());
     assert!(
-        seen.place_of(FIRST)
+        seen.place_of([FIRST])
             .is_some_and(|at| at.starts_with("a piece"))
     );
     let header = BASE64_URL_SAFE_NO_PAD.encode(r#"{"typ":"JWT","alg":"RS256"}"#);
@@ -397,12 +319,12 @@ async fn a_debug_text_names_no_secret() -> Result<()> {
         assert!(!text.contains(&format!("{session:?}")), "{place}: {text}");
         seen.heard(format!("text {place}"), text.into_bytes());
     }
-    assert_eq!(seen.place_of(FIRST), None);
-    assert_eq!(seen.place_of(key.trim()), None);
+    assert_eq!(seen.place_of([FIRST]), None);
+    assert_eq!(seen.place_of([key.trim()]), None);
     assert_eq!(seen.place_of_a_token(), None);
     for token in [world.muster().token(), world.muster().viewer_token()] {
         assert_eq!(
-            seen.place_of(secrecy::ExposeSecret::expose_secret(token)),
+            seen.place_of([secrecy::ExposeSecret::expose_secret(token)]),
             None
         );
     }

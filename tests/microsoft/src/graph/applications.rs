@@ -7,7 +7,7 @@ use super::page::{Sizes, project};
 use super::{Call, Reply};
 use crate::json::date_time;
 use crate::seeded::id_of;
-use crate::tenant::{Certificate, Facts, Secret, State};
+use crate::tenant::{Certificate, Facts, Secret, SecretPolicy, State};
 use uuid::Uuid;
 
 const DAY: i64 = 86_400;
@@ -77,7 +77,11 @@ pub fn add_password(call: &Call<'_>) -> Result<Reply, GraphError> {
         .and_then(|text| text.parse::<jiff::Timestamp>().ok())
         .map_or(now + 730 * DAY, jiff::Timestamp::as_second);
     let mut state = call.tenant.write();
-    if state.secret_policy.forbidden {
+    let policy = match state.secret_policy.exempts_app {
+        true => SecretPolicy::default(),
+        false => state.secret_policy,
+    };
+    if policy.forbidden {
         let message = "Credential type not allowed as per assigned policy \
                        '538f1913-366a-440a-95a0-e195cb55b282'.";
         return Err(GraphError::new(
@@ -86,11 +90,7 @@ pub fn add_password(call: &Call<'_>) -> Result<Reply, GraphError> {
             message,
         ));
     }
-    if state
-        .secret_policy
-        .longest
-        .is_some_and(|longest| end - now > longest)
-    {
+    if policy.longest.is_some_and(|longest| end - now > longest) {
         let message = "Credential lifetime exceeds the max value allowed as per assigned policy \
                        '538f1913-366a-440a-95a0-e195cb55b282'.";
         return Err(GraphError::new(
@@ -127,6 +127,53 @@ pub fn remove_password(call: &Call<'_>) -> Result<Reply, GraphError> {
         return Err(GraphError::new(400, "Request_BadRequest", message));
     }
     Ok(Reply::Nothing)
+}
+
+/// `/policies/defaultAppManagementPolicy`.
+///
+/// <https://learn.microsoft.com/graph/api/tenantappmanagementpolicy-get>
+pub fn default_policy(call: &Call<'_>) -> Result<Reply, GraphError> {
+    let policy = call.tenant.read().secret_policy;
+    let mut restrictions = Vec::new();
+    if policy.forbidden {
+        restrictions.push(json!({
+            "restrictionType": "passwordAddition", "state": "enabled", "maxLifetime": null,
+            "restrictForAppsCreatedAfterDateTime": "2019-10-19T10:37:00Z",
+        }));
+    }
+    if let Some(longest) = policy.longest {
+        restrictions.push(json!({
+            "restrictionType": "passwordLifetime", "state": "enabled",
+            "maxLifetime": format!("P{}D", longest / DAY),
+            "restrictForAppsCreatedAfterDateTime": null,
+        }));
+    }
+    let told = json!({
+        "@odata.context": call.context(),
+        "id": "00000000-0000-0000-0000-000000000000",
+        "displayName": "Default app management tenant policy",
+        "description": "Default tenant policy that enforces app management restrictions.",
+        "isEnabled": !restrictions.is_empty(),
+        "applicationRestrictions": { "passwordCredentials": restrictions, "keyCredentials": [] },
+        "servicePrincipalRestrictions": { "passwordCredentials": [], "keyCredentials": [] },
+    });
+    Ok(Reply::Json(told.to_string()))
+}
+
+/// `/applications/{id}/appManagementPolicies`: at most one, in place of the tenant's.
+pub fn own_policies(call: &Call<'_>) -> Result<Reply, GraphError> {
+    let mut policies = Vec::new();
+    if call.tenant.read().secret_policy.exempts_app {
+        policies.push(json!({
+            "id": id_of(call.tenant.facts.seed, 0xA9F, 9),
+            "displayName": "Exempt",
+            "description": null,
+            "isEnabled": true,
+            "restrictions": { "passwordCredentials": [], "keyCredentials": [] },
+        }));
+    }
+    let told = json!({ "@odata.context": call.context(), "value": policies });
+    Ok(Reply::Json(told.to_string()))
 }
 
 /// The body of an action on the app's own registration, refused where the app does not own it.
@@ -284,6 +331,7 @@ fn role_id(permission: &str) -> Option<&'static str> {
         "SecurityAlert.Read.All" => "472e4a4d-bb4a-4026-98d1-0b0d74cb74a5",
         "SecurityIncident.Read.All" => "45cc0394-e837-488b-a098-1918f48d186c",
         "Application.ReadWrite.OwnedBy" => "18a4783c-866b-4cc7-a460-3d5e5662c884",
+        "Policy.Read.All" => "246dd0d5-5bd0-4def-940b-0421030a5b68",
         _ => return None,
     })
 }

@@ -124,7 +124,7 @@ const fn security(path: &'static str, kind: &'static str, get: Answer) -> Resour
     }
 }
 
-static RESOURCES: [Resource; 21] = [
+static RESOURCES: [Resource; 23] = [
     Resource {
         properties: names::ORGANIZATION,
         needs: &[
@@ -198,6 +198,22 @@ static RESOURCES: [Resource; 21] = [
     Resource {
         properties: names::APPLICATION,
         ..directory("applications/{}", "application", applications::one)
+    },
+    Resource {
+        needs: &["Policy.Read.All"],
+        ..directory(
+            "applications/{}/appManagementPolicies",
+            "appManagementPolicy",
+            applications::own_policies,
+        )
+    },
+    Resource {
+        needs: &["Policy.Read.All"],
+        ..directory(
+            "policies/defaultAppManagementPolicy",
+            "tenantAppManagementPolicy",
+            applications::default_policy,
+        )
     },
     action("applications/{}/addPassword", applications::add_password),
     action(

@@ -95,6 +95,7 @@ fn mint(
         tenant.read().roles(now)
     };
     let token = jwt(tenant, client_id, &roles, now);
+    tenant.read().show(&token);
     let issued = Issued {
         tenant: Arc::clone(tenant),
         roles: roles.into(),
@@ -153,6 +154,11 @@ fn check_client(
         return refuse(400, "unauthorized_client", 700_016, message);
     }
     let state = tenant.read();
+    for proof in ["client_secret", "client_assertion"] {
+        if let Some(shown) = form.get(proof) {
+            state.show(shown);
+        }
+    }
     if let Some(assertion) = form.get("client_assertion") {
         return assertion::check(&state, client_id, assertion, endpoint, now);
     }

@@ -16,10 +16,9 @@ use crate::{
 };
 use axum::{
     extract::{Path, State},
-    http::{HeaderMap, StatusCode, header},
+    http::{StatusCode, header},
     response::{IntoResponse, Redirect, Response},
 };
-use bytes::Bytes;
 use maud::html;
 use secrecy::SecretString;
 use std::sync::Arc;
@@ -46,10 +45,8 @@ pub async fn submit(
     State(context): State<Arc<Context>>,
     caller: Caller,
     Path(id): Path<String>,
-    headers: HeaderMap,
-    body: Bytes,
+    mut form: Form,
 ) -> Done {
-    let mut form = Form::read(&caller, &headers, &body)?;
     let secret = SecretString::from(form.take("client_secret"));
     let lapses =
         muster_domain::connect::day("secret_expires_on", Some(form.get("secret_expires_on")));
@@ -66,14 +63,7 @@ pub async fn submit(
 }
 
 /// Makes a certificate.
-pub async fn offer(
-    State(context): State<Arc<Context>>,
-    caller: Caller,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Done {
-    Form::read(&caller, &headers, &body)?;
+pub async fn offer(State(context): State<Arc<Context>>, Path(id): Path<String>, _: Form) -> Done {
     credential::offer_certificate(&context, tenant(&id)?).await?;
     Ok(Redirect::to(&format!(
         "{INTEGRATIONS}/{id}/credential?done=certificate#certificate"
@@ -102,10 +92,8 @@ pub async fn switch(
     State(context): State<Arc<Context>>,
     caller: Caller,
     Path(id): Path<String>,
-    headers: HeaderMap,
-    body: Bytes,
+    form: Form,
 ) -> Done {
-    let form = Form::read(&caller, &headers, &body)?;
     let new = match form.get("kind") {
         "certificate" => New::Certificate,
         "federated" => New::Federated,
@@ -122,10 +110,8 @@ pub async fn automatic(
     State(context): State<Arc<Context>>,
     caller: Caller,
     Path(id): Path<String>,
-    headers: HeaderMap,
-    body: Bytes,
+    form: Form,
 ) -> Done {
-    let form = Form::read(&caller, &headers, &body)?;
     let life = Some(form.get("life_days")).filter(|text| !text.is_empty());
     match credential::automatic(life.map(|text| text.parse().unwrap_or(0))) {
         Ok(chosen) => {

@@ -1,10 +1,13 @@
 //! The connection to one tenant.
 
+mod problems;
+
 use crate::{
     ClientId, DatasetState, Permission, TenantId,
     cloud::Cloud,
     expiry::{Credential, CredentialKind},
-    renewal::{Automatic, Offered, Previous, Renewal},
+    renewal::{Automatic, LEAST_LIFE_DAYS, Offered, Previous, Renewal},
+    secret_policy::{PolicySource, SecretPolicy},
     sync_state::SyncState,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -66,6 +69,9 @@ pub struct Integration {
     /// A renewal under way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub renewal: Option<Renewal>,
+    /// What is known of the tenant's policy on client secrets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret_policy: Option<SecretPolicy>,
     /// A certificate that waits to be uploaded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub offered: Option<Offered>,
@@ -157,7 +163,12 @@ pub const OTHER_ROLES_PATIENCE: SignedDuration = SignedDuration::from_mins(5);
 
 impl Integration {
     /// An integration just checked, without consent so far.
-    pub fn new(form: &crate::connect::Checked, cloud: Cloud, hint: String, now: Timestamp) -> Self {
+    pub fn new(
+        form: &crate::connect::Checked,
+        cloud: Cloud,
+        credential: Credential,
+        now: Timestamp,
+    ) -> Self {
         Self {
             tenant_id: form.tenant_id,
             name: form.name.clone(),
@@ -167,7 +178,7 @@ impl Integration {
             paused: false,
             deleting: false,
             created_at: now,
-            credential: Credential::client_secret(hint, now),
+            credential,
             roles: Vec::new(),
             lost: Vec::new(),
             roles_at: None,
@@ -179,6 +190,7 @@ impl Integration {
             fell_back: None,
             automatic: None,
             renewal: None,
+            secret_policy: None,
             offered: None,
             sync: SyncState::default(),
             glance: crate::summary::Counts::default(),
@@ -195,6 +207,11 @@ impl Integration {
         lost.sort_unstable();
         lost.dedup();
         self.lost = lost;
+        // A policy that cannot be read any more is not known any more.
+        if !roles.contains(&Permission::PolicyReadAll) {
+            self.secret_policy
+                .take_if(|policy| policy.source == PolicySource::Policy);
+        }
         self.roles = roles;
         self.roles_at = Some(now);
         self.sign_in_trouble = None;
@@ -226,6 +243,42 @@ impl Integration {
         let chosen = self.automatic.as_ref();
         able && self.credential.kind == CredentialKind::ClientSecret
             && chosen.is_some_and(|automatic| automatic.trouble.is_none())
+    }
+
+    /// Takes note of what an answer of Microsoft's gives away of the policy. Where the policy itself
+    /// was read, an answer that agrees with it adds nothing.
+    pub fn learn_policy(&mut self, answered: SecretPolicy) {
+        let known = self.secret_policy.as_ref();
+        let agrees = known.is_some_and(|known| {
+            known.source == PolicySource::Policy && known.forbids == answered.forbids
+        });
+        if !agrees {
+            let unlimited = !answered.forbids && answered.longest_days.is_none();
+            self.secret_policy = (!unlimited).then_some(answered);
+        }
+    }
+
+    /// Why the policy of the tenant does not let the credential in use be renewed in the way it is
+    /// renewed now; `None` where it does, or is not known.
+    pub fn policy_against_renewal(&self) -> Option<String> {
+        let policy = self.secret_policy.as_ref()?;
+        if self.credential.kind != CredentialKind::ClientSecret {
+            return None;
+        }
+        let too_short = policy.longest_days.filter(|days| *days < LEAST_LIFE_DAYS);
+        if policy.forbids {
+            Some(format!(
+                "{} The one in use works until it lapses, and no other can take its place. Move to a certificate, or to no secret at all, before then.",
+                policy.sentence()
+            ))
+        } else if let (Some(_), Some(_)) = (too_short, &self.automatic) {
+            Some(format!(
+                "{} Muster renews by itself only secrets of {LEAST_LIFE_DAYS} days or more. Move to a certificate, or to no secret at all.",
+                policy.sentence()
+            ))
+        } else {
+            None
+        }
     }
 
     /// Whether roles may still be on their way: consent was given a short while ago, and the
@@ -276,104 +329,15 @@ impl Integration {
             Status::Connected
         }
     }
-
-    /// Everything a person should know about, the most pressing first.
-    pub fn problems(&self, states: &[DatasetState], now: Timestamp) -> Vec<Problem> {
-        let mut problems = Vec::new();
-        let mut say = |kind, attention, sentence: String, since| {
-            problems.push(Problem {
-                kind,
-                sentence,
-                since,
-                attention,
-            });
-        };
-        if let Some(trouble) = &self.sign_in_trouble {
-            say(
-                "sign_in_refused",
-                true,
-                trouble.sentence.clone(),
-                Some(trouble.since),
-            );
-        }
-        if let Some(fell_back) = &self.fell_back {
-            say(
-                "credential_refused",
-                true,
-                fell_back.sentence.clone(),
-                Some(fell_back.since),
-            );
-        }
-        for (kind, attention, sentence, since) in crate::alert::of_credential(self, now) {
-            say(kind, attention, sentence, since);
-        }
-        if self.connected_at.is_none() {
-            match self.consent_hint_at {
-                Some(at) if self.roles_may_lag(now) => say("waiting_for_roles", false, "Consent was given. Microsoft takes up to some minutes to pass it on; Muster keeps looking and starts by itself.".to_owned(), Some(at)),
-                Some(at) => say("no_roles", true, "Consent was given, but no permission has arrived for half an hour. In Entra, open the app's API permissions, check that they are of type Application and granted for the tenant, then choose Check again.".to_owned(), Some(at)),
-                None => say("awaiting_consent", false, "An administrator of the tenant has to consent: choose Authorize.".to_owned(), None),
-            }
-        } else {
-            let missing: Vec<&str> = Permission::required()
-                .filter(|p| !self.roles.contains(p))
-                .map(Permission::value)
-                .collect();
-            if missing.len() == Permission::required().count() {
-                say("consent_withdrawn", true, "The tenant no longer grants any permission: consent was withdrawn or the app removed. What was read before is kept. Choose Authorize to ask for consent again.".to_owned(), self.roles_at);
-            } else if !missing.is_empty() && self.roles_may_lag(now) {
-                say(
-                    "waiting_for_roles",
-                    false,
-                    format!(
-                        "Still waiting for {}; everything else is being read. Microsoft takes up to some minutes to pass consent on.",
-                        missing.join(", ")
-                    ),
-                    self.consent_hint_at,
-                );
-            } else if !missing.is_empty() {
-                say(
-                    "missing_permissions",
-                    false,
-                    format!(
-                        "Not granted: {}. What they feed is shown as missing; everything else works. Add them in Entra under API permissions, grant admin consent, then choose Check again.",
-                        missing.join(", ")
-                    ),
-                    self.roles_at,
-                );
-            }
-        }
-        for state in states {
-            let title = crate::datasets::find(&state.dataset).map_or("", |dataset| dataset.title);
-            if let Some(held) = state.held_removal {
-                say(
-                    "removal_held",
-                    true,
-                    format!(
-                        "{title}: {} of {} records are no longer in Microsoft's answer. That is more than usual, so nothing was removed. Answer whether they are really gone.",
-                        held.records, held.of
-                    ),
-                    Some(held.since),
-                );
-            }
-            if let Some(trouble) = &state.trouble
-                && state.phase == crate::state::Phase::Incomplete
-            {
-                say(
-                    "incomplete",
-                    true,
-                    format!("{title}: {trouble}"),
-                    state.last_attempt_at,
-                );
-            }
-        }
-        problems
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{connect::Checked, datasets::users::USERS};
+    use crate::{
+        connect::{Checked, Proof},
+        datasets::users::USERS,
+    };
     use secrecy::SecretString;
 
     fn at(text: &str) -> Timestamp {
@@ -389,16 +353,17 @@ mod tests {
             client_id: "0c5e6f1c-7a0b-4f4a-559c-0a1b2c2f6d8f"
                 .parse()
                 .expect("a GUID"),
-            client_secret: SecretString::from("not kept"),
+            proof: Proof::Secret(SecretString::from("not kept")),
             cloud: None,
             cadence_minutes: 60,
             secret_expires_at: None,
         };
+        let now = at("2026-01-01T00:00:00Z");
         Integration::new(
             &form,
             Cloud::Global,
-            "abc".into(),
-            at("2026-01-01T00:00:00Z"),
+            Credential::client_secret("abc".into(), now),
+            now,
         )
     }
 

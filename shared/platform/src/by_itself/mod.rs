@@ -9,22 +9,26 @@
 //! The four steps of a Secrets Manager rotation are these same steps, so that AWS's console and API
 //! drive it too.
 
+mod registration;
+
+use registration::{add, note_policy, registration, remove, remove_old, sentence, token};
+
 use crate::{
     Services,
     connect::ConnectError,
-    microsoft::{PasswordRefusal, Registration, SignInFailure, Token, hint, mark},
+    microsoft::{hint, mark},
     renew::{self, find},
     store::StoreError,
     vault::{Stage, VaultError},
 };
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use muster_domain::{
-    Integration, Permission, TenantId, aadsts,
+    Integration, Permission, TenantId,
     expiry::{CredentialKind, days_left},
-    fault::Fault,
     integration::Trouble,
     renewal::{Automatic, MADE_BY_MUSTER, Renewal},
+    secret_policy::SecretPolicy,
 };
 use secrecy::SecretString;
 
@@ -150,8 +154,8 @@ fn due(integration: &Integration, chosen: &Automatic, now: Timestamp) -> bool {
 pub async fn renew(services: &Services, tenant: TenantId) -> Result<(), RenewalError> {
     // On the heap: together they are more than a small stack holds.
     Box::pin(create(services, tenant, None)).await?;
-    Box::pin(test(services, tenant)).await?;
-    Box::pin(finish(services, tenant)).await
+    Box::pin(test(services, tenant, None)).await?;
+    Box::pin(finish(services, tenant, None)).await
 }
 
 /// The first step: a new secret is in the app registration, and pending in the vault. `version` is
@@ -165,6 +169,18 @@ pub async fn create(
     version: Option<&str>,
 ) -> Result<(), RenewalError> {
     let integration = find(services, tenant).await?;
+    if let Some(version) = version
+        && services.vault.is_current(tenant, version).await?
+    {
+        // A step of a rotation that has ended, delivered once more.
+        return Ok(());
+    }
+    if integration.credential.kind != CredentialKind::ClientSecret {
+        return Err(RenewalError::Told(format!(
+            "This integration uses a {}, which no new client secret takes the place of. Renew it under Credential.",
+            integration.credential.kind.title()
+        )));
+    }
     let (token, _) = token(services, &integration).await?;
     let registration = registration(services, &integration, &token).await?;
     let renewal = match &integration.renewal {
@@ -187,7 +203,14 @@ pub async fn create(
         // Made, and lost with the process that was told its text.
         remove(services, &integration, &registration, key_id, &token).await?;
     }
-    let (new, life) = add(services, &integration, &registration, &renewal.name, &token).await?;
+    let added = add(services, &integration, &registration, &renewal.name, &token).await;
+    let (new, life) = match added {
+        Ok(added) => added,
+        Err(refusal) => {
+            note_policy(services, tenant, &refusal).await?;
+            return Err(RenewalError::Told(sentence(&refusal)));
+        }
+    };
     services
         .vault
         .stage_as(tenant, &new.secret, version)
@@ -196,9 +219,12 @@ pub async fn create(
         .store
         .update_integration(tenant, |integration| {
             integration.offered = None;
+            let mut allowed = None;
             if let Some(automatic) = &mut integration.automatic {
-                automatic.allowed_days = (life < automatic.life_days).then_some(life);
+                allowed = (life < automatic.life_days).then_some(life);
+                automatic.allowed_days = allowed;
             }
+            integration.learn_policy(SecretPolicy::answered(false, allowed, crate::now()));
         })
         .await?;
     know(services, tenant, &new.key_id, &new.secret, new.expires_at).await
@@ -208,17 +234,25 @@ fn is_promoted(renewal: &Renewal, current: Option<&SecretString>) -> bool {
     !renewal.mark.is_empty() && current.is_some_and(|current| mark(current) == renewal.mark)
 }
 
-/// The third step: the pending secret gives a token, and one record is read with it.
+/// The third step: the new secret gives a token, and one record is read with it.
 ///
 /// # Errors
 /// When it does not; the one in use stays.
-pub async fn test(services: &Services, tenant: TenantId) -> Result<(), RenewalError> {
+pub async fn test(
+    services: &Services,
+    tenant: TenantId,
+    version: Option<&str>,
+) -> Result<(), RenewalError> {
     let integration = find(services, tenant).await?;
-    let pending = services.vault.get_stage(tenant, Stage::Pending).await?;
-    let kept = match pending {
-        Some(pending) => pending,
+    let vault = &services.vault;
+    let made = match version {
+        Some(version) => vault.get_version(tenant, version).await?,
+        None => vault.get_stage(tenant, Stage::Pending).await?,
+    };
+    let kept = match made {
+        Some(made) => made,
         // Promoted before a crash.
-        None => match services.vault.get_anew(tenant).await? {
+        None => match vault.get_anew(tenant).await? {
             Some(current) => current,
             None => return Err(nothing_kept()),
         },
@@ -227,12 +261,25 @@ pub async fn test(services: &Services, tenant: TenantId) -> Result<(), RenewalEr
     Ok(())
 }
 
-/// The last step: the pending secret is in use, and the integration tells of it.
+/// The last step: the new secret is in use, and the integration tells of it.
 ///
 /// # Errors
 /// When a store does not answer; doing it again goes on.
-pub async fn finish(services: &Services, tenant: TenantId) -> Result<(), RenewalError> {
-    renew::promote(services, tenant).await?;
+pub async fn finish(
+    services: &Services,
+    tenant: TenantId,
+    version: Option<&str>,
+) -> Result<(), RenewalError> {
+    match version {
+        Some(version) => {
+            if !services.vault.promote_version(tenant, version).await? {
+                return Err(RenewalError::Told(
+                    "Another credential was put in place of this rotation's, which is not pending any more. Start the rotation again if it is still wanted.".to_owned(),
+                ));
+            }
+        }
+        None => drop(renew::promote(services, tenant).await?),
+    }
     let current = services.vault.get_anew(tenant).await?;
     let current = current.ok_or_else(nothing_kept)?;
     let now = crate::now();
@@ -295,141 +342,4 @@ async fn know(
         })
         .await?;
     Ok(())
-}
-
-async fn token(
-    services: &Services,
-    integration: &Integration,
-) -> Result<(Token, SecretString), RenewalError> {
-    let minted = renew::mint(services, integration).await?;
-    let minted = minted.ok_or_else(nothing_kept)?;
-    match minted.token {
-        Ok(token) => Ok((token, minted.kept)),
-        Err(SignInFailure::Refused(error)) => {
-            Err(RenewalError::Told(aadsts::explain(error.code()).sentence))
-        }
-        Err(error) => Err(RenewalError::Told(format!(
-            "{error}; it is tried again tomorrow."
-        ))),
-    }
-}
-
-async fn registration(
-    services: &Services,
-    integration: &Integration,
-    token: &Token,
-) -> Result<Registration, RenewalError> {
-    let hosts = services.microsoft.hosts(integration.cloud);
-    let found = services
-        .microsoft
-        .registration(&hosts, integration.client_id, &token.bearer)
-        .await;
-    match found {
-        Ok(Some(found)) => Ok(found),
-        Ok(None) => Err(RenewalError::Told("The tenant's directory does not show Muster's app registration, so no secret can be added to it.".to_owned())),
-        Err(Fault::Forbidden) => Err(RenewalError::Told("Muster may not read its own app registration. Grant Directory.Read.All in Entra under API permissions.".to_owned())),
-        Err(_) => Err(RenewalError::Told("Microsoft Graph did not tell of Muster's app registration. It is tried again tomorrow.".to_owned())),
-    }
-}
-
-/// Adds a secret of the life that was chosen, or of the longest that the tenant's policy allows.
-async fn add(
-    services: &Services,
-    integration: &Integration,
-    registration: &Registration,
-    name: &str,
-    token: &Token,
-) -> Result<(crate::microsoft::NewPassword, u32), RenewalError> {
-    let hosts = services.microsoft.hosts(integration.cloud);
-    let lives = integration.automatic.as_ref().map(Automatic::lives);
-    let now = crate::now();
-    for life in lives.unwrap_or_else(|| vec![180, 90, 30]) {
-        let ends = now
-            .checked_add(SignedDuration::from_hours(24 * i64::from(life)))
-            .unwrap_or(now);
-        let added = services
-            .microsoft
-            .add_password(&hosts, &registration.object_id, (name, ends), &token.bearer)
-            .await;
-        match added {
-            Ok(new) => return Ok((new, life)),
-            Err(PasswordRefusal::PolicyShortens) => {}
-            Err(refusal) => return Err(RenewalError::Told(sentence(&refusal))),
-        }
-    }
-    Err(RenewalError::Told(sentence(
-        &PasswordRefusal::PolicyForbids,
-    )))
-}
-
-fn sentence(refusal: &PasswordRefusal) -> String {
-    match refusal {
-        PasswordRefusal::NotAllowed => "Microsoft does not let Muster renew its own secret: the app is not an owner of its own registration, or Application.ReadWrite.OwnedBy is not granted. Make its service principal an owner (the page shows the command), or replace the secret by hand.".to_owned(),
-        PasswordRefusal::PolicyForbids | PasswordRefusal::PolicyShortens => "This tenant's app management policy allows no new client secrets. Use a certificate, or no secret at all, under Credential.".to_owned(),
-        PasswordRefusal::Other(why) => format!("Microsoft Graph did not add a secret ({why}). It is tried again tomorrow."),
-    }
-}
-
-async fn remove(
-    services: &Services,
-    integration: &Integration,
-    registration: &Registration,
-    key_id: &str,
-    token: &Token,
-) -> Result<(), RenewalError> {
-    let hosts = services.microsoft.hosts(integration.cloud);
-    services
-        .microsoft
-        .remove_password(&hosts, &registration.object_id, key_id, &token.bearer)
-        .await
-        .map_err(|refusal| RenewalError::Told(sentence(&refusal)))
-}
-
-/// Removes what Muster made and uses no more, once the secret in use has worked for a day. One made
-/// by a person stays, who may use it elsewhere too: the page says that it may go.
-async fn remove_old(
-    services: &Services,
-    integration: &Integration,
-) -> Result<Outcome, RenewalError> {
-    let due = integration.previous.as_ref().filter(|previous| {
-        previous.kind == CredentialKind::ClientSecret
-            && previous.key_id.is_some()
-            && previous.may_go(integration.roles_at)
-            && integration.fell_back.is_none()
-    });
-    let (Some(previous), Some(in_use)) = (due, &integration.credential.key_id) else {
-        return Ok(Outcome::Nothing);
-    };
-    let (token, used) = token(services, integration).await?;
-    if mark(&used) != integration.credential.mark {
-        return Ok(Outcome::Nothing);
-    }
-    let registration = registration(services, integration, &token).await?;
-    let needless: Vec<String> = registration
-        .made_by(MADE_BY_MUSTER)
-        .into_iter()
-        .filter(|key_id| key_id != in_use)
-        .collect();
-    for key_id in &needless {
-        remove(services, integration, &registration, key_id, &token).await?;
-    }
-    let by_a_person = previous
-        .key_id
-        .as_ref()
-        .is_some_and(|id| !needless.contains(id));
-    services
-        .store
-        .update_integration(integration.tenant_id, |stored| {
-            if stored.previous.as_ref() == Some(previous) {
-                match &mut stored.previous {
-                    Some(previous) if by_a_person => previous.key_id = None,
-                    gone => *gone = None,
-                }
-            }
-        })
-        .await?;
-    Ok(match needless.is_empty() {
-        true => Outcome::Nothing,
-        false => Outcome::Removed,
-    })
 }

@@ -5,9 +5,14 @@
 //! that of two runs at once one sends. A crash between the two repeats one message, under the same
 //! id; none is lost.
 
+mod choices;
+
+use choices::endpoints;
+pub use choices::{add_channel, choose, own_name, remove_channel, settings};
+
 use crate::{
     Services,
-    alert::{Alert, AlertError, Endpoint, Endpoints},
+    alert::{Alert, AlertError, Endpoints},
     store::{Control, StoreError},
     vault::VaultError,
 };
@@ -15,17 +20,13 @@ use jiff::Timestamp;
 use muster_domain::{
     Integration, TenantId,
     alert::{
-        Channel, ChannelKind, Condition, Ledger, Message, Settings, SettingsError, conditions,
-        dead_letters, silent,
+        Condition, Ledger, Message, Settings, SettingsError, conditions, dead_letters, silent,
     },
 };
-use secrecy::{ExposeSecret, SecretString};
 use std::collections::BTreeSet;
 
 /// The control item of what was told, of a tenant and of the account.
 const LEDGER: &str = "alerts";
-/// The account's control item of its choices.
-const SETTINGS: &str = "alert_settings";
 
 /// Why it could not be told, or chosen.
 #[derive(Debug, thiserror::Error)]
@@ -99,15 +100,6 @@ impl Channels {
         }
         message.entry.taken_by.len() > before
     }
-}
-
-/// The account's choices.
-///
-/// # Errors
-/// When the store does not answer.
-pub async fn settings(services: &Services) -> Result<Settings, StoreError> {
-    let control = services.store.control(TenantId::ACCOUNT, SETTINGS).await?;
-    Ok(control.value)
 }
 
 /// Sends what is due of one tenant now; how many messages went out.
@@ -423,118 +415,4 @@ pub async fn test(
         outcomes.push((name, channels.send(services, &id, &alert).await));
     }
     Ok(outcomes)
-}
-
-/// What a person calls the installation's own channel.
-pub fn own_name(services: &Services) -> String {
-    match services.alerts {
-        crate::alert::Alerts::Log => "Muster's log".to_owned(),
-        crate::alert::Alerts::Sns { .. } => "The SNS topic of this installation".to_owned(),
-    }
-}
-
-/// Stores the account's choices, its channels apart.
-///
-/// # Errors
-/// When one is wrong; nothing is stored then.
-pub async fn choose(services: &Services, chosen: Settings) -> Result<Settings, AlertingError> {
-    let mut control: Control<Settings> =
-        services.store.control(TenantId::ACCOUNT, SETTINGS).await?;
-    let channels = std::mem::take(&mut control.value.channels);
-    let chosen = Settings { channels, ..chosen };
-    control.value = chosen.check().map_err(AlertingError::Settings)?;
-    put_settings(services, control).await
-}
-
-async fn put_settings(
-    services: &Services,
-    mut control: Control<Settings>,
-) -> Result<Settings, AlertingError> {
-    let stored = services
-        .store
-        .put_control(TenantId::ACCOUNT, SETTINGS, &mut control)
-        .await?;
-    if stored {
-        Ok(control.value)
-    } else {
-        Err(AlertingError::Changed)
-    }
-}
-
-/// Adds a webhook: its address goes into the vault, and comes back nowhere. The key that plain JSON
-/// is signed with is given to the caller, once.
-///
-/// # Errors
-/// When the address cannot be one, or there are too many.
-pub async fn add_channel(
-    services: &Services,
-    kind: ChannelKind,
-    name: &str,
-    url: SecretString,
-) -> Result<(Channel, SecretString), AlertingError> {
-    let wrong = |field, detail| AlertingError::Settings(vec![SettingsError { field, detail }]);
-    let url = SecretString::from(url.expose_secret().trim().to_owned());
-    crate::alert::check_url(&url).map_err(|detail| wrong("url", detail))?;
-    let name = muster_domain::connect::name(name).map_err(|_| {
-        wrong(
-            "name",
-            "Give the webhook a name of up to 120 characters, such as the channel it posts to.",
-        )
-    })?;
-    let mut control: Control<Settings> =
-        services.store.control(TenantId::ACCOUNT, SETTINGS).await?;
-    let channel = Channel {
-        id: crate::random::<6>()
-            .iter()
-            .map(|b| format!("{b:02x}"))
-            .collect(),
-        kind,
-        name,
-    };
-    control.value.channels.push(channel.clone());
-    control
-        .value
-        .clone()
-        .check()
-        .map_err(AlertingError::Settings)?;
-    // The address first: a channel without one would only fail.
-    let endpoint = Endpoint::new(url);
-    let key = endpoint.key.clone();
-    let mut all = endpoints(services).await?;
-    all.0.insert(channel.id.clone(), endpoint);
-    keep(services, &all).await?;
-    put_settings(services, control).await?;
-    Ok((channel, key))
-}
-
-/// Removes a webhook and its address; whether there was one.
-///
-/// # Errors
-/// When the store or the vault does not answer.
-pub async fn remove_channel(services: &Services, id: &str) -> Result<bool, AlertingError> {
-    let mut control: Control<Settings> =
-        services.store.control(TenantId::ACCOUNT, SETTINGS).await?;
-    let before = control.value.channels.len();
-    control.value.channels.retain(|channel| channel.id != id);
-    let there = control.value.channels.len() < before;
-    put_settings(services, control).await?;
-    let mut all = endpoints(services).await?;
-    if all.0.remove(id).is_some() {
-        keep(services, &all).await?;
-    }
-    Ok(there)
-}
-
-async fn endpoints(services: &Services) -> Result<Endpoints, VaultError> {
-    let kept = services.vault.get_anew(TenantId::ACCOUNT).await?;
-    let read = kept.and_then(|kept| serde_json::from_str(kept.expose_secret()).ok());
-    Ok(read.unwrap_or_default())
-}
-
-async fn keep(services: &Services, endpoints: &Endpoints) -> Result<(), VaultError> {
-    let text = serde_json::to_string(endpoints).unwrap_or_default();
-    services
-        .vault
-        .put(TenantId::ACCOUNT, &SecretString::from(text))
-        .await
 }
