@@ -3,6 +3,7 @@
 mod aws {
     mod asking;
     mod beside;
+    mod credential;
     mod installation;
     mod isolation;
     mod least_privilege;

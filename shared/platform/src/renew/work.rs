@@ -2,7 +2,7 @@
 
 use crate::{
     Services,
-    microsoft::{SignInFailure, Token},
+    microsoft::{SignInFailure, Token, mark},
     vault::{Stage, VaultError},
 };
 use muster_domain::{Integration, aadsts};
@@ -34,7 +34,13 @@ pub async fn mint(
 ) -> Result<Option<Minted>, VaultError> {
     let tenant = integration.tenant_id;
     let vault = &services.vault;
-    let Some(mut kept) = vault.get(tenant).await? else {
+    let mut kept = vault.get(tenant).await?;
+    // This environment may remember one that was replaced elsewhere. It would work, and be taken for
+    // the one in use.
+    if kept.as_ref().map(mark).as_ref() != Some(&integration.credential.mark) {
+        kept = vault.get_anew(tenant).await?;
+    }
+    let Some(mut kept) = kept else {
         return Ok(None);
     };
     let by = async |kept: &SecretString| {
@@ -44,7 +50,7 @@ pub async fn mint(
             .await
     };
     let mut token = by(&kept).await;
-    // This environment may remember one that was replaced elsewhere.
+    // Replaced elsewhere, where nobody noted it: by a rotation, or before a crash.
     if matches!(token, Err(SignInFailure::Refused(_)))
         && let Some(other) = vault.get_anew(tenant).await?
         && other.expose_secret() != kept.expose_secret()
