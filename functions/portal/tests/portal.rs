@@ -580,7 +580,7 @@ async fn the_add_form_keeps_what_was_typed_but_the_secret() {
     let csrf = session.csrf(new).await;
     let page = session.get(new).await.text();
     assert!(page.contains("http://localhost:8365/account/integration/oauth"));
-    assert_eq!(page.matches(".All</code>").count(), 10);
+    assert_eq!(page.matches(".All</code>").count(), 11);
     let sent = format!(
         "csrf={csrf}&name=Fourth+Coffee&tenant_id=fourthcoffee.com&client_id=x&client_secret=hush-hush-hush-hush&cloud=&cadence_minutes=60"
     );

@@ -121,7 +121,7 @@ fn content(context: &Context, caller: &Caller, typed: &Typed, errors: &[ProblemF
         div.columns {
             form method="post" action=(format!("{INTEGRATIONS}/new")) novalidate {
                 (layout::csrf(caller))
-                (summary(errors))
+                (summary(typed.kind, errors))
                 div.card {
                     (field(errors, "name", "Client's name", "As your team calls it.", &html! {
                         input #name name="name" value=(typed.name) maxlength="120" autocomplete="off" required
@@ -154,7 +154,7 @@ fn content(context: &Context, caller: &Caller, typed: &Typed, errors: &[ProblemF
     }
 }
 
-fn summary(errors: &[ProblemField]) -> Markup {
+fn summary(kind: CredentialKind, errors: &[ProblemField]) -> Markup {
     if errors.is_empty() {
         return html! {};
     }
@@ -169,7 +169,10 @@ fn summary(errors: &[ProblemField]) -> Markup {
                     }
                 }
             }
-            p.small { "What you typed is still here, except a client secret: paste it again." }
+            p.small {
+                @if kind == CredentialKind::ClientSecret { "What you typed is still here, except the client secret: paste it again." }
+                @else { "What you typed is still here." }
+            }
         }
     }
 }
