@@ -3,7 +3,7 @@
 
 use anyhow::{Context, Result};
 use muster_domain::{TenantId, datasets::sign_in_activity::SIGN_IN_ACTIVITY};
-use muster_it::{World, caller::Caller, tenant};
+use muster_it::{Caller, World, tenant};
 use muster_platform::{Store, store::Receipt};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
