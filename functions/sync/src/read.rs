@@ -222,8 +222,8 @@ impl<'a> Reading<'a> {
             unkeyed: 0,
             links: HashSet::new(),
         };
-        // A first look is watched from its beginning.
-        if reading.stored.phase == Phase::Waiting {
+        // A first reading is watched from its beginning.
+        if !reading.history && reading.stored.phase != Phase::Blocked {
             reading.open().await?;
         }
         Ok(reading)

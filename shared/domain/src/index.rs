@@ -9,7 +9,6 @@
 use crate::record::Digest;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use std::{collections::HashMap, hash::BuildHasherDefault};
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 /// What is known of one record: the hash of its key, and its mark.
@@ -112,11 +111,17 @@ pub enum Shown {
     Differs,
 }
 
-/// The index of one dataset, in memory: sorted pairs, and what came since they were sorted.
+/// Pairs a block, at most: 8 KB, so that one more is put in its place for little.
+const BLOCK: usize = 512;
+/// A block grows by so many, so that what it leaves behind fits the next one.
+const STEP: usize = 64;
+
+/// The index of one dataset, in memory: sorted pairs in small blocks, since a list of all would be there
+/// twice whenever it grows.
 #[derive(Debug, Clone, Default)]
 pub struct Index {
-    sorted: Vec<Pair>,
-    recent: HashMap<u64, u64, BuildHasherDefault<AsItIs>>,
+    /// None is empty, and each begins after the last one's end.
+    blocks: Vec<Vec<Pair>>,
     live: u64,
     /// What differs from the stored runs; `None` once that is as much as there is.
     moved: Option<Vec<Pair>>,
@@ -139,39 +144,23 @@ impl Index {
     pub fn of_runs<'a>(runs: impl IntoIterator<Item = &'a [u8]>) -> Self {
         let mut index = Self::default();
         for run in runs {
-            index.begin_run(run.len() / PAIR_BYTES);
             index.read_run(run);
             index.end_run();
         }
         index
     }
 
-    /// Begins to read the next stored run, of so many records.
-    pub fn begin_run(&mut self, records: usize) {
-        if self.runs == 0 {
-            self.sorted.reserve_exact(records);
-        }
-    }
-
-    /// Reads a part of it.
+    /// Reads a part of the next stored run.
     pub fn read_run(&mut self, part: &[u8]) {
         self.stored += (part.len() / PAIR_BYTES) as u64;
         for pair in pairs(part) {
-            match self.runs {
-                0 => self.sorted.push(pair),
-                _ => self.set(pair[0], pair[1]),
-            }
+            self.set(pair[0], pair[1]);
         }
     }
 
     /// Ends it.
     pub fn end_run(&mut self) {
-        if self.runs == 0 {
-            self.sorted.sort_unstable();
-            self.sorted.dedup_by_key(|pair| pair[0]);
-            self.live = self.sorted.len() as u64;
-            self.moved = Some(Vec::new());
-        }
+        self.moved.get_or_insert_default();
         self.runs += 1;
     }
 
@@ -210,11 +199,9 @@ impl Index {
 
     /// Counts all there is as shown: what a broken-off enumeration had shown, when it goes on.
     pub fn show_all(&mut self) {
-        for pair in self.sorted.iter_mut().filter(|pair| pair[1] != GONE) {
+        let pairs = self.blocks.iter_mut().flatten();
+        for pair in pairs.filter(|pair| pair[1] != GONE) {
             pair[1] |= SHOWN;
-        }
-        for mark in self.recent.values_mut().filter(|mark| **mark != GONE) {
-            *mark |= SHOWN;
         }
     }
 
@@ -228,10 +215,8 @@ impl Index {
 
     /// Takes note that no record is stored that this enumeration has not shown.
     pub fn remove_unseen(&mut self) {
-        let unseen = |(key, mark): (u64, u64)| (mark & SHOWN == 0).then_some(key);
-        let sorted = self.sorted.iter().map(|pair| (pair[0], pair[1]));
-        let recent = self.recent.iter().map(|(key, mark)| (*key, *mark));
-        let keys: Vec<u64> = sorted.chain(recent).filter_map(unseen).collect();
+        let unseen = self.pairs().filter(|pair| pair[1] & SHOWN == 0);
+        let keys: Vec<u64> = unseen.map(|pair| pair[0]).collect();
         keys.into_iter().for_each(|key| self.remove(key));
     }
 
@@ -252,10 +237,8 @@ impl Index {
 
     /// How many records this enumeration has not shown.
     pub fn unseen(&self) -> u64 {
-        let unseen = |mark: u64| mark != GONE && mark & SHOWN == 0;
-        let sorted = self.sorted.iter().filter(|pair| unseen(pair[1]));
-        let recent = self.recent.values().filter(|mark| unseen(**mark));
-        (sorted.count() + recent.count()) as u64
+        let unseen = |pair: &&Pair| pair[1] != GONE && pair[1] & SHOWN == 0;
+        self.pairs().filter(unseen).count() as u64
     }
 
     /// What has to be stored, so that the stored runs hold what this does.
@@ -263,66 +246,76 @@ impl Index {
         match &self.moved {
             Some(moved) if moved.is_empty() => Unsaved::Nothing,
             Some(moved) if self.runs <= MOST_RUNS => Unsaved::Run(pack(moved.iter().copied())),
-            _ => {
-                self.merge();
-                Unsaved::All
-            }
+            _ => Unsaved::All,
         }
     }
 
     /// All of it, as a first run holds it, where all is unsaved: record by record, so that it never is
     /// in memory twice.
     pub fn all(&self) -> impl Iterator<Item = [u8; PAIR_BYTES]> {
-        let live = self.sorted.iter().filter(|pair| pair[1] != GONE);
+        let live = self.pairs().filter(|pair| pair[1] != GONE);
         live.map(|pair| bytes([pair[0], pair[1] & !SHOWN]))
     }
 
     /// Bytes that it takes in memory.
     pub fn memory(&self) -> usize {
-        // The map has a byte of its own for each place beside the pair.
         let moved = self.moved.as_ref().map_or(0, Vec::capacity);
-        (self.sorted.capacity() + moved) * PAIR_BYTES + self.recent.capacity() * (PAIR_BYTES + 1)
+        let held: usize = self.blocks.iter().map(Vec::capacity).sum();
+        (held + moved) * PAIR_BYTES + self.blocks.capacity() * size_of::<Vec<Pair>>()
+    }
+
+    fn pairs(&self) -> impl Iterator<Item = &Pair> {
+        self.blocks.iter().flatten()
+    }
+
+    /// The block that a key belongs to, where there is any, and its place there.
+    fn place(&self, key: u64) -> (usize, Result<usize, usize>) {
+        let after = self.blocks.partition_point(|block| block[0][0] <= key);
+        let block = after.saturating_sub(1);
+        let at = self.blocks.get(block).map_or(Err(0), |block| {
+            block.binary_search_by_key(&key, |pair| pair[0])
+        });
+        (block, at)
     }
 
     fn get(&self, key: u64) -> u64 {
-        if let Some(mark) = self.recent.get(&key) {
-            return *mark;
-        }
-        let at = self.sorted.binary_search_by_key(&key, |pair| pair[0]);
-        at.map_or(GONE, |at| self.sorted[at][1])
+        let (block, at) = self.place(key);
+        at.map_or(GONE, |at| self.blocks[block][at][1])
     }
 
     fn set(&mut self, key: u64, now: u64) {
-        let at = self.sorted.binary_search_by_key(&key, |pair| pair[0]);
-        let before = match at {
-            Ok(at) => std::mem::replace(&mut self.sorted[at][1], now),
-            Err(_) => self.recent.insert(key, now).unwrap_or(GONE),
+        let before = match self.place(key) {
+            (block, Ok(at)) => std::mem::replace(&mut self.blocks[block][at][1], now),
+            (block, Err(at)) => {
+                self.insert(block, at, [key, now]);
+                GONE
+            }
         };
         self.live += u64::from(now != GONE);
         self.live -= u64::from(before != GONE);
-        if self.recent.len() > (self.sorted.len() / 8).max(4096) {
-            self.merge();
-        }
     }
 
-    /// Brings what came since into the sorted pairs, from the back, so that it takes no second list.
-    fn merge(&mut self) {
-        let mut recent: Vec<Pair> = self.recent.drain().map(|(key, mark)| [key, mark]).collect();
-        recent.sort_unstable();
-        let mut from = self.sorted.len();
-        self.sorted.reserve_exact(recent.len());
-        self.sorted.resize(from + recent.len(), [0, 0]);
-        let mut to = self.sorted.len();
-        while let Some(pair) = recent.last() {
-            to -= 1;
-            if from > 0 && self.sorted[from - 1][0] > pair[0] {
-                from -= 1;
-                self.sorted[to] = self.sorted[from];
-            } else {
-                self.sorted[to] = *pair;
-                recent.pop();
+    /// Puts a pair in its place. A full block is cut in two; where the pair comes after it, as in a list
+    /// that is read in order, it stays full.
+    fn insert(&mut self, mut block: usize, mut at: usize, pair: Pair) {
+        match self.blocks.get_mut(block) {
+            None => self.blocks.push(Vec::new()),
+            Some(full) if full.len() == BLOCK => {
+                let cut = if at == BLOCK { BLOCK } else { BLOCK / 2 };
+                let upper = full.split_off(cut);
+                full.shrink_to_fit();
+                self.blocks.insert(block + 1, upper);
+                if at >= cut {
+                    (block, at) = (block + 1, at - cut);
+                }
             }
+            Some(_) => {}
         }
+        let block = &mut self.blocks[block];
+        if block.len() == block.capacity() {
+            block.reserve_exact(STEP);
+        }
+        block.insert(at, pair);
     }
 
     fn note(&mut self, pair: Pair) {
@@ -369,22 +362,6 @@ fn pairs(bytes: &[u8]) -> impl Iterator<Item = Pair> {
         #[expect(clippy::cast_possible_truncation, reason = "the lower half is meant")]
         [pair as u64, (pair >> 64) as u64]
     })
-}
-
-/// A key that is a hash already.
-#[derive(Debug, Clone, Copy, Default)]
-struct AsItIs(u64);
-
-impl std::hash::Hasher for AsItIs {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-    fn write(&mut self, bytes: &[u8]) {
-        self.0 = xxh3_64(bytes);
-    }
-    fn write_u64(&mut self, hash: u64) {
-        self.0 = hash;
-    }
 }
 
 #[cfg(test)]

@@ -36,7 +36,6 @@ impl Store {
                 .map(|part| part_key(dataset, number, part))
                 .collect();
             let mut read = RunDigest::default();
-            index.begin_run(usize::try_from(run.records).unwrap_or(0));
             for names in names.chunks(PARTS_A_GET) {
                 let mut found = self.parts(tenant, names, &mut units).await?;
                 for name in names {
