@@ -82,6 +82,9 @@ pub(crate) enum Stop {
     /// The rows name nobody.
     Concealed,
     Deadline,
+    /// Everything there is has been read, over several runs; what a try before them left is not told
+    /// apart from it, and no delta round tells of that.
+    LeftOver,
     Error(SyncError),
 }
 
@@ -91,8 +94,8 @@ impl<E: Into<SyncError>> std::convert::From<E> for Stop {
     }
 }
 
-/// What is said where only the next enumeration can tell what is gone.
-const LEFT_OVER: &str = "Everything has been read, over several runs. An earlier try had left records, some of which may be gone by now; the next sync reads all in one piece and removes those.";
+/// What is said where only one more enumeration can tell what is gone.
+const LEFT_OVER: &str = "Everything has been read, over several runs. An earlier try had left records, some of which may be gone by now; all is read once more, in one piece, and those are removed.";
 
 /// Reads a dataset from where the plan says. Only trouble with the store is an error: whatever
 /// Microsoft answers becomes the dataset's state.
@@ -125,6 +128,12 @@ pub(crate) async fn read(
             reading.state.phase = Phase::Incomplete;
             reading.state.trouble =
                 Some("The time of this run was up. Reading goes on by itself.".to_owned());
+        }
+        Err(Stop::LeftOver) => {
+            cut_off = true;
+            reading.state.checkpoint = Checkpoint::default();
+            reading.state.phase = Phase::Incomplete;
+            reading.state.trouble = Some(LEFT_OVER.to_owned());
         }
         Err(Stop::Concealed) => {
             reading.state.verdict = Verdict::Concealed;
@@ -404,12 +413,7 @@ impl<'a> Reading<'a> {
         }
         self.state.verdict = Verdict::Allowed;
         if self.leftovers && !self.from_start && self.dataset.enumeration.proves_absence() {
-            // Everything there is has been read. What a try before this one left may be gone, and no
-            // delta round tells of that.
-            self.state.checkpoint = Checkpoint::default();
-            self.state.phase = Phase::Incomplete;
-            self.state.trouble = Some(LEFT_OVER.to_owned());
-            return Ok(());
+            return Err(Stop::LeftOver);
         }
         self.state.phase = Phase::Fresh;
         self.state.last_success_at = Some(ended_at);

@@ -253,11 +253,11 @@ pub const BUGS: &[Bug] = &[
         )],
     ),
     bug(
-        "the index forgets what came since it was sorted",
+        "what an enumeration changes is not noted for the stored index",
         &[at(
             INDEX,
-            "(sorted.count() + recent.count()) as u64",
-            "(sorted.count() + if PLANTED { 0 } else { recent.count() }) as u64",
+            "        if shown != Shown::Same {\n            self.note([key, now]);",
+            "        if shown != Shown::Same && !PLANTED {\n            self.note([key, now]);",
         )],
     ),
     bug(
