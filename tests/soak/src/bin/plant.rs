@@ -81,9 +81,8 @@ fn copy(root: &Path, tree: &Path) -> Result<()> {
     );
     for file in String::from_utf8(listed.stdout)?.split_terminator('\0') {
         let (from, to) = (root.join(file), tree.join(file));
-        let text = match fs::read(&from) {
-            Ok(text) => text,
-            Err(_) => continue,
+        let Ok(text) = fs::read(&from) else {
+            continue;
         };
         // What is the same is left, so that it is not built again.
         if fs::read(&to).is_ok_and(|held| held == text) {
