@@ -68,6 +68,14 @@ async fn a_bad_vault_or_key_is_said_and_changes_no_byte() -> Result<()> {
     let fabrikam = tenant("Fabrikam", 4);
     let mut world = World::synced(fabrikam.clone()).await?;
     world.stop().await;
+    // The store's file is closed, and its log gone, when the last connection to it has ended.
+    let log = world.folder().join("data/muster.db-wal");
+    for _ in 0..200 {
+        if !log.exists() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
     let (vault, key) = (
         world.folder().join("data/vault"),
         world.folder().join("keys/vault.key"),
