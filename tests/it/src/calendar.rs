@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use microsoft_simulator::{Origin, TenantHandle, TenantOptions};
 use muster_domain::{
     Integration, TenantId, alert::ChannelKind, connect::MOST_CADENCE_MINUTES, datasets,
+    renewal::Automatic,
 };
 use muster_platform::{
     Services, alerting, clock::ahead, http::Http, microsoft::Microsoft, now,
@@ -141,6 +142,24 @@ impl Calendar {
         one?;
         other?;
         self.today(look()).await?;
+        Ok(())
+    }
+
+    /// Lets Muster renew its own secret, each to live so many days.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn renew_by_itself(&self, life_days: u32) -> anyhow::Result<()> {
+        let chosen = Automatic {
+            life_days,
+            allowed_days: None,
+            tried_at: None,
+            trouble: None,
+        };
+        let store = &self.services.store;
+        store
+            .update_integration(self.tenant, |i| i.automatic = Some(chosen.clone()))
+            .await?;
         Ok(())
     }
 

@@ -2,12 +2,13 @@
 //! anything else. Their addresses are secrets: who knows one may post.
 
 use super::{Alert, AlertError};
+use crate::http::Http;
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use muster_domain::alert::ChannelKind;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Value, json};
-use std::{collections::BTreeMap, sync::OnceLock, time::Duration};
+use std::{collections::BTreeMap, sync::LazyLock, time::Duration};
 use url::Url;
 
 /// The addresses of an account's webhooks, by channel, as the vault keeps them.
@@ -60,20 +61,13 @@ pub fn check_url(url: &SecretString) -> Result<(), &'static str> {
     }
 }
 
-static HTTP: OnceLock<reqwest::Client> = OnceLock::new();
+/// How long a webhook has to answer.
+const PATIENCE: Duration = Duration::from_secs(15);
 
-/// Redirects are not followed: an alert goes where it was told to.
 fn http() -> Result<&'static reqwest::Client, AlertError> {
-    if let Some(http) = HTTP.get() {
-        return Ok(http);
-    }
-    let http = reqwest::Client::builder()
-        .redirect(reqwest::redirect::Policy::none())
-        .timeout(Duration::from_secs(15))
-        .user_agent(concat!("Muster/", env!("CARGO_PKG_VERSION")))
-        .build()
-        .map_err(|_| AlertError("no HTTP client can be set up".to_owned()))?;
-    Ok(HTTP.get_or_init(|| http))
+    static HTTP: LazyLock<Http> = LazyLock::new(Http::default);
+    let http = HTTP.client();
+    http.map_err(|_| AlertError("no HTTP client can be set up".to_owned()))
 }
 
 impl Endpoint {
@@ -92,16 +86,21 @@ impl Endpoint {
                 self.signature(alert.at.as_second(), &body),
             );
         }
-        let sent = request.body(body).send().await.map_err(|error| {
-            AlertError(
-                if error.is_timeout() {
-                    "the webhook did not answer in time"
-                } else {
-                    "the webhook cannot be reached"
-                }
-                .to_owned(),
-            )
-        })?;
+        let sent = request
+            .timeout(PATIENCE)
+            .body(body)
+            .send()
+            .await
+            .map_err(|error| {
+                AlertError(
+                    if error.is_timeout() {
+                        "the webhook did not answer in time"
+                    } else {
+                        "the webhook cannot be reached"
+                    }
+                    .to_owned(),
+                )
+            })?;
         let status = sent.status();
         if status.is_success() {
             Ok(())

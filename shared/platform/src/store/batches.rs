@@ -91,7 +91,6 @@ impl Store {
     async fn send_body(&self, tenant: TenantId, body: String) -> Result<Units, StoreError> {
         let sent = self
             .at(tenant)
-            .await
             .batch_write_item()
             .customize()
             .mutate_request(move |request| put_body(request, &body))
@@ -136,7 +135,7 @@ impl Store {
         table: &str,
         requests: Vec<WriteRequest>,
     ) -> Result<BatchWriteItemOutput, StoreError> {
-        let request = self.at(tenant).await.batch_write_item();
+        let request = self.at(tenant).batch_write_item();
         let sent = request
             .request_items(table, requests)
             .return_consumed_capacity(ReturnConsumedCapacity::Total)

@@ -55,7 +55,6 @@ impl Store {
         let since = query.since.map_or_else(|| "0".to_owned(), change::instant);
         let mut pages = self
             .at(tenant)
-            .await
             .query()
             .table_name(&self.assets)
             .key_condition_expression("pk = :pk AND sk >= :since")

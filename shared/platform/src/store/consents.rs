@@ -31,7 +31,6 @@ impl Store {
             ("consent".to_owned(), to_json(consent)?),
         ]);
         self.at(consent.tenant_id)
-            .await
             .put_item()
             .table_name(&self.integrations)
             .set_item(Some(item))
@@ -51,7 +50,6 @@ impl Store {
     ) -> Result<Option<ConsentState>, StoreError> {
         let got = self
             .at(tenant)
-            .await
             .get_item()
             .table_name(&self.integrations)
             .key("tenant_id", text(tenant.to_string()))
@@ -73,7 +71,6 @@ impl Store {
     ) -> Result<Option<ConsentState>, StoreError> {
         let sent = self
             .at(tenant)
-            .await
             .delete_item()
             .table_name(&self.integrations)
             .key("tenant_id", text(tenant.to_string()))

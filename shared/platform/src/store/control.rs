@@ -24,7 +24,6 @@ impl Store {
     ) -> Result<Control<T>, StoreError> {
         let got = self
             .at(of)
-            .await
             .get_item()
             .table_name(&self.integrations)
             .key("tenant_id", text(of.to_string()))
@@ -59,7 +58,6 @@ impl Store {
         let next = control.version + 1;
         let put = self
             .at(of)
-            .await
             .put_item()
             .table_name(&self.integrations)
             .set_item(Some(Item::from([

@@ -30,7 +30,6 @@ impl Store {
         self.update_integration(tenant, |integration| integration.deleting = true)
             .await?;
         self.at(tenant)
-            .await
             .delete_item()
             .table_name(&self.integrations)
             .key("tenant_id", text(tenant.to_string()))
@@ -88,7 +87,6 @@ impl Store {
         loop {
             let page = self
                 .at(tenant)
-                .await
                 .query()
                 .table_name(table)
                 .key_condition_expression("#pk = :pk")

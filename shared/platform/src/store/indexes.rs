@@ -93,7 +93,6 @@ impl Store {
             item.insert("x".to_owned(), AttributeValue::B(Blob::new(bytes)));
             let sent = self
                 .at(tenant)
-                .await
                 .put_item()
                 .table_name(&self.assets)
                 .set_item(Some(item))

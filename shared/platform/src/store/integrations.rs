@@ -16,7 +16,6 @@ impl Store {
     pub async fn create_integration(&self, integration: &Integration) -> Result<(), StoreError> {
         let sent = self
             .at(integration.tenant_id)
-            .await
             .put_item()
             .table_name(&self.integrations)
             .set_item(Some(item(integration, 1)?))
@@ -91,7 +90,6 @@ impl Store {
             }
             let sent = self
                 .at(tenant)
-                .await
                 .put_item()
                 .table_name(&self.integrations)
                 .set_item(Some(item(&integration, version + 1)?))

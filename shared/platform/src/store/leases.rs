@@ -91,7 +91,6 @@ impl Store {
         ];
         let mut update = self
             .at(tenant)
-            .await
             .update_item()
             .table_name(&self.integrations)
             .key("tenant_id", text(tenant.to_string()))
@@ -181,7 +180,6 @@ impl Store {
     ) -> Result<(), StoreError> {
         let sent = self
             .at(lease.tenant)
-            .await
             .update_item()
             .table_name(&self.integrations)
             .key("tenant_id", text(lease.tenant.to_string()))

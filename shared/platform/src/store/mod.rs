@@ -110,7 +110,7 @@ impl Store {
     }
 
     /// The client that reaches a tenant's items.
-    async fn at(&self, tenant: TenantId) -> Client {
+    fn at(&self, tenant: TenantId) -> Client {
         match &self.tenants {
             Some(role) => role.session(tenant).dynamodb,
             None => self.own.clone(),

@@ -46,7 +46,7 @@ impl Store {
         dataset: &Dataset,
     ) -> Result<(bool, Units), StoreError> {
         let mut units = Units::default();
-        let query = self.chunks(tenant, dataset, "", None).await;
+        let query = self.chunks(tenant, dataset, "", None);
         let query = query
             .projection_expression("sk")
             .limit(1)
@@ -75,7 +75,7 @@ impl Store {
         let mut chunk = chunk.unwrap_or_default();
         let mut from = first.clone();
         loop {
-            let query = self.chunks(lease.tenant, dataset, &from, None).await;
+            let query = self.chunks(lease.tenant, dataset, &from, None);
             let query = query.consistent_read(true).limit(CHUNKS_A_PAGE);
             let (page, more) = read(dataset, query, &mut units).await?;
             let mut written = Vec::new();
@@ -126,7 +126,6 @@ impl Store {
             ]);
             let sent = self
                 .at(lease.tenant)
-                .await
                 .put_item()
                 .table_name(&self.assets)
                 .set_item(Some(item))
@@ -160,7 +159,7 @@ impl Store {
         let mut cells = chunk.unwrap_or_default().cells;
         let (mut from, mut more) = (first.to_owned(), true);
         while more {
-            let query = self.chunks(tenant, dataset, &from, Some(last)).await;
+            let query = self.chunks(tenant, dataset, &from, Some(last));
             let query = query.consistent_read(consistent);
             let (page, goes_on) = read(dataset, query, units).await?;
             more = goes_on && page.last().is_some_and(|chunk| chunk.first > from);
@@ -196,7 +195,7 @@ impl Store {
         consistent: bool,
         units: &mut Units,
     ) -> Result<Option<Chunk>, StoreError> {
-        let query = self.chunks(tenant, dataset, "", Some(key)).await;
+        let query = self.chunks(tenant, dataset, "", Some(key));
         let query = query
             .scan_index_forward(false)
             .limit(1)
@@ -205,7 +204,7 @@ impl Store {
     }
 
     /// Asks for the chunks that begin from one key to another, or to the end.
-    async fn chunks(
+    fn chunks(
         &self,
         tenant: TenantId,
         dataset: &Dataset,
@@ -216,7 +215,6 @@ impl Store {
         let end = || format!("{}$", dataset.name);
         let last = last.map_or_else(end, |last| place(dataset, last));
         self.at(tenant)
-            .await
             .query()
             .table_name(&self.assets)
             .key_condition_expression("pk = :pk AND sk BETWEEN :first AND :last")

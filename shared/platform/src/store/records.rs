@@ -127,7 +127,6 @@ impl Store {
         let mut units = Units::default();
         let mut pages = self
             .at(tenant)
-            .await
             .query()
             .table_name(&self.assets)
             .key_condition_expression("pk = :pk")
@@ -199,7 +198,6 @@ impl Store {
                 .map_err(|e| StoreError::Unavailable(e.to_string()))?;
             let got = self
                 .at(tenant)
-                .await
                 .batch_get_item()
                 .request_items(&self.assets, asked)
                 .return_consumed_capacity(ReturnConsumedCapacity::Total)
@@ -256,7 +254,6 @@ impl Store {
         let pk = partition(tenant, dataset.name);
         let got = self
             .at(tenant)
-            .await
             .query()
             .table_name(&self.assets)
             .key_condition_expression("pk = :pk")

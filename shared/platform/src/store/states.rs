@@ -26,7 +26,7 @@ impl Store {
     /// # Errors
     /// When the store does not answer or an item cannot be read.
     pub async fn standing(&self, tenant: TenantId) -> Result<Standing, StoreError> {
-        let client = self.at(tenant).await;
+        let client = self.at(tenant);
         let items = control_items(&client, &self.integrations, tenant, STATES).await?;
         Ok(Found::read(&items)?.standing())
     }
@@ -60,7 +60,7 @@ impl Store {
         &self,
         tenant: TenantId,
     ) -> Result<Option<(Integration, u64)>, StoreError> {
-        let client = self.at(tenant).await;
+        let client = self.at(tenant);
         let items = control_items(&client, &self.integrations, tenant, WHERE_IT_STANDS).await?;
         Ok(Found::read(&items)?.integration)
     }
@@ -99,7 +99,6 @@ impl Store {
     async fn put_fenced(&self, lease: &Lease, item: Item) -> Result<(), StoreError> {
         let sent = self
             .at(lease.tenant)
-            .await
             .put_item()
             .table_name(&self.integrations)
             .set_item(Some(item))

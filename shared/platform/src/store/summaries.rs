@@ -15,7 +15,6 @@ impl Store {
             ("summary".to_owned(), to_json(summary)?),
         ]);
         self.at(tenant)
-            .await
             .put_item()
             .table_name(&self.assets)
             .set_item(Some(item))
@@ -32,7 +31,6 @@ impl Store {
         let mut all = Vec::new();
         let mut pages = self
             .at(tenant)
-            .await
             .query()
             .table_name(&self.assets)
             .key_condition_expression("pk = :pk")

@@ -217,7 +217,6 @@ impl<'a> Items<'a> {
             let mut query = self
                 .store
                 .at(self.tenant)
-                .await
                 .query()
                 .table_name(self.store.name(self.part.table))
                 .expression_attribute_names("#pk", pk)

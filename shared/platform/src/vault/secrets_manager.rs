@@ -62,7 +62,6 @@ impl SecretsManagerVault {
         }
         let asked = self
             .at(tenant)
-            .await
             .get_secret_value()
             .secret_id(self.name(tenant))
             .version_stage(label(stage));
@@ -92,7 +91,6 @@ impl SecretsManagerVault {
         if !self.create(tenant, secret).await? {
             let put = self
                 .at(tenant)
-                .await
                 .put_secret_value()
                 .secret_id(self.name(tenant))
                 .secret_string(secret.expose_secret());
@@ -116,7 +114,7 @@ impl SecretsManagerVault {
             .key(TENANT_TAG)
             .value(tenant.to_string())
             .build();
-        let client = self.at(tenant).await;
+        let client = self.at(tenant);
         let create = client
             .create_secret()
             .name(self.name(tenant))
@@ -151,7 +149,6 @@ impl SecretsManagerVault {
     ) -> Result<(), VaultError> {
         let put = self
             .at(tenant)
-            .await
             .put_secret_value()
             .secret_id(self.name(tenant))
             .secret_string(secret.expose_secret())
@@ -200,7 +197,7 @@ impl SecretsManagerVault {
         tenant: TenantId,
         version: &str,
     ) -> Result<Option<SecretString>, VaultError> {
-        let client = self.at(tenant).await;
+        let client = self.at(tenant);
         let asked = client
             .get_secret_value()
             .secret_id(self.name(tenant))
@@ -222,7 +219,7 @@ impl SecretsManagerVault {
     }
 
     async fn versions(&self, tenant: TenantId) -> Result<Versions, VaultError> {
-        let client = self.at(tenant).await;
+        let client = self.at(tenant);
         let described = client.describe_secret().secret_id(self.name(tenant)).send();
         match described.await {
             Ok(described) => Ok(Versions(
@@ -239,7 +236,7 @@ impl SecretsManagerVault {
         versions: &Versions,
         version: &str,
     ) -> Result<bool, VaultError> {
-        let client = self.at(tenant).await;
+        let client = self.at(tenant);
         if !versions.is_at(version, Stage::Current) {
             let moved = client
                 .update_secret_version_stage()
@@ -266,7 +263,7 @@ impl SecretsManagerVault {
     /// When Secrets Manager refuses or does not answer.
     pub async fn remove(&self, tenant: TenantId) -> Result<bool, VaultError> {
         self.forget(tenant);
-        let client = self.at(tenant).await;
+        let client = self.at(tenant);
         // Deleting by force forgives what is not there, so it is asked for first.
         let described = client.describe_secret().secret_id(self.name(tenant)).send();
         match described.await {
@@ -285,7 +282,7 @@ impl SecretsManagerVault {
         }
     }
 
-    async fn at(&self, tenant: TenantId) -> Client {
+    fn at(&self, tenant: TenantId) -> Client {
         self.tenants.session(tenant).secrets
     }
 

@@ -3,7 +3,7 @@
 
 use anyhow::{Context, Result, ensure};
 use microsoft_simulator::TenantOptions;
-use muster_domain::{expiry::CredentialKind, renewal::Automatic};
+use muster_domain::expiry::CredentialKind;
 use muster_it::{Calendar, tenant};
 use muster_platform::{by_itself, renew};
 use muster_sync::Outcome;
@@ -94,16 +94,7 @@ async fn renewed_by_itself_under_a_policy_nobody_is_told_of_anything() -> Result
     microsoft.set_owns_itself(true);
     microsoft.set_credential_lag(Duration::from_secs(1));
     microsoft.set_secret_policy(false, Some(91 * DAY));
-    let chosen = Automatic {
-        life_days: 180,
-        allowed_days: None,
-        tried_at: None,
-        trouble: None,
-    };
-    let store = &calendar.services.store;
-    store
-        .update_integration(calendar.tenant, |i| i.automatic = Some(chosen.clone()))
-        .await?;
+    calendar.renew_by_itself(180).await?;
     let mut hints = vec![calendar.integration().await?.credential.hint];
     while calendar.day() < 365 {
         let told = week(&mut calendar).await?;

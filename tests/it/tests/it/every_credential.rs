@@ -3,7 +3,7 @@
 //! and its assertions, AWS's word, and the access tokens by each.
 
 use anyhow::{Context, Result, ensure};
-use muster_domain::{TenantId, alert::ChannelKind, datasets, renewal::Automatic};
+use muster_domain::{TenantId, alert::ChannelKind, datasets};
 use muster_it::{Calendar, Hook, Seen, tenant};
 use muster_platform::{alerting, by_itself, certificate, renew, vault::Stage};
 use muster_secret_expiry::{Rotation, Step};
@@ -133,16 +133,7 @@ async fn by_a_secret_of_its_own(calendar: &mut Calendar, seen: &mut Seen) -> Res
     let microsoft = calendar.microsoft();
     microsoft.set_owns_itself(true);
     microsoft.set_secret_policy(true, None);
-    let chosen = Automatic {
-        life_days: 60,
-        allowed_days: None,
-        tried_at: None,
-        trouble: None,
-    };
-    let store = &calendar.services.store;
-    store
-        .update_integration(calendar.tenant, |i| i.automatic = Some(chosen.clone()))
-        .await?;
+    calendar.renew_by_itself(60).await?;
     calendar.pass(1);
     calendar.sync().await?;
     let refused = by_itself::renew(&calendar.services, calendar.tenant);

@@ -3,10 +3,7 @@
 
 use anyhow::{Context, Result};
 use microsoft_simulator::TenantOptions;
-use muster_domain::{
-    renewal::Automatic,
-    secret_policy::{PolicySource, SecretPolicy},
-};
+use muster_domain::secret_policy::{PolicySource, SecretPolicy};
 use muster_it::{Calendar, tenant};
 use muster_platform::by_itself;
 use std::time::Duration;
@@ -72,7 +69,7 @@ async fn a_shorter_life_is_shown_and_asked_for_without_a_refusal() -> Result<()>
     let microsoft = calendar.microsoft();
     microsoft.set_owns_itself(true);
     microsoft.set_secret_policy(false, Some(90 * DAY));
-    choose(&calendar).await?;
+    calendar.renew_by_itself(180).await?;
     calendar.pass(1);
     calendar.sync().await?;
     calendar.world.simulator.clear_requests();
@@ -120,7 +117,7 @@ async fn what_microsoft_answers_gives_the_policy_away() -> Result<()> {
     let mut calendar = Calendar::start(granted("Application.ReadWrite.OwnedBy")).await?;
     let microsoft = calendar.microsoft();
     microsoft.set_owns_itself(true);
-    choose(&calendar).await?;
+    calendar.renew_by_itself(180).await?;
     let renew = async |calendar: &Calendar| {
         let renewed = by_itself::renew(&calendar.services, calendar.tenant);
         calendar.today(renewed).await.is_ok()
@@ -135,22 +132,8 @@ async fn what_microsoft_answers_gives_the_policy_away() -> Result<()> {
     let known = policy(&calendar).await?.context("a shorter life")?;
     assert_eq!((known.forbids, known.longest_days), (false, Some(60)));
     microsoft.set_secret_policy(false, None);
-    choose(&calendar).await?;
+    calendar.renew_by_itself(180).await?;
     assert!(renew(&calendar).await);
     assert_eq!(policy(&calendar).await?, None, "not known any more");
-    Ok(())
-}
-
-async fn choose(calendar: &Calendar) -> Result<()> {
-    let chosen = Automatic {
-        life_days: 180,
-        allowed_days: None,
-        tried_at: None,
-        trouble: None,
-    };
-    let store = &calendar.services.store;
-    store
-        .update_integration(calendar.tenant, |i| i.automatic = Some(chosen.clone()))
-        .await?;
     Ok(())
 }

@@ -4,10 +4,7 @@
 use anyhow::{Context, Result, ensure};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use microsoft_simulator::Fault;
-use muster_domain::{
-    expiry::CredentialKind,
-    renewal::{Automatic, MADE_BY_MUSTER},
-};
+use muster_domain::{expiry::CredentialKind, renewal::MADE_BY_MUSTER};
 use muster_it::{Calendar, crash_after, tenant};
 use muster_platform::{by_itself, connect::ConnectError, microsoft::AUDIENCE, renew, vault::Stage};
 use muster_sync::Outcome;
@@ -90,7 +87,7 @@ async fn a_renewal_by_itself_killed_anywhere_leaves_no_orphan() -> Result<()> {
         .push("Application.ReadWrite.OwnedBy".to_owned());
     let mut calendar = Calendar::start(options).await?;
     calendar.microsoft().set_owns_itself(true);
-    choose(&calendar, 180).await?;
+    calendar.renew_by_itself(180).await?;
     for wakes in 1.. {
         let renew = || Box::pin(by_itself::renew(&calendar.services, calendar.tenant));
         let ended = calendar.today(crash_after(wakes, renew())).await;
@@ -123,20 +120,6 @@ async fn a_renewal_by_itself_killed_anywhere_leaves_no_orphan() -> Result<()> {
             return Ok(());
         }
     }
-    Ok(())
-}
-
-async fn choose(calendar: &Calendar, life_days: u32) -> Result<()> {
-    let chosen = Automatic {
-        life_days,
-        allowed_days: None,
-        tried_at: None,
-        trouble: None,
-    };
-    let store = &calendar.services.store;
-    store
-        .update_integration(calendar.tenant, |i| i.automatic = Some(chosen.clone()))
-        .await?;
     Ok(())
 }
 
@@ -328,7 +311,7 @@ async fn a_tenant_that_forbids_secrets_is_told_of_once_a_day_at_most() -> Result
     let mut calendar = Calendar::start(options).await?;
     calendar.microsoft().set_owns_itself(true);
     calendar.microsoft().set_secret_policy(true, None);
-    choose(&calendar, 180).await?;
+    calendar.renew_by_itself(180).await?;
     calendar.pass(155);
     calendar.sync().await?;
     calendar.look().await?;
