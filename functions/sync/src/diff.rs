@@ -10,7 +10,7 @@ use muster_domain::{
     page::Entry,
     state::Counters,
 };
-use muster_platform::store::Batch;
+use muster_platform::store::{Batch, Put};
 use std::collections::{HashMap, hash_map};
 
 /// What is known of the records held.
@@ -145,7 +145,15 @@ pub(crate) fn diff(
                     let after = row.record(dataset).ok();
                     note(dataset, &mut batch, &row.key, before, after.as_ref(), at);
                 }
-                batch.puts.push((row.key, row.text));
+                let held = match told.shown {
+                    Some((shown, _)) => shown != Shown::New,
+                    None => before.is_some(),
+                };
+                batch.puts.push(Put {
+                    key: row.key,
+                    text: row.text,
+                    held,
+                });
             }
             // A first round names people deleted long ago, too: nothing of them is held.
             Entry::Gone(key) => {
@@ -208,8 +216,9 @@ mod tests {
     type Store = BTreeMap<String, String>;
 
     fn apply(store: &mut Store, batch: &Batch) {
-        for (key, text) in &batch.puts {
-            store.insert(key.clone(), text.clone());
+        for put in &batch.puts {
+            let before = store.insert(put.key.clone(), put.text.clone());
+            assert_eq!(put.held, before.is_some(), "{}", put.key);
         }
         for key in &batch.deletes {
             store.remove(key);

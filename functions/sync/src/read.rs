@@ -284,7 +284,7 @@ impl<'a> Reading<'a> {
                 self.run
                     .services
                     .store
-                    .write(self.run.tenant, self.dataset, &batch),
+                    .write(&self.run.lease, self.dataset, &batch),
                 self.run
                     .graph
                     .page(self.dataset, &url, &self.run.clock, &mut counters),
@@ -341,14 +341,13 @@ impl<'a> Reading<'a> {
             &mut self.state.run,
         );
         self.state.records = self.held.len().unwrap_or_else(|| {
-            let is_new = |(key, _): &&(String, String)| !texts.contains_key(key);
-            let new = batch.puts.iter().filter(is_new).count() as u64;
+            let new = batch.puts.iter().filter(|put| !put.held).count() as u64;
             (self.state.records + new).saturating_sub(self.state.run.removed - removed)
         });
         if let Held::Page(_) = self.held {
             let puts = batch.puts.iter();
             let mark = |text: &String| Some(self.moves.moving.mark(text));
-            let put = puts.map(|(key, text)| (index::name(key), mark(text)));
+            let put = puts.map(|put| (index::name(&put.key), mark(&put.text)));
             let gone = batch.deletes.iter().map(|key| (index::name(key), None));
             self.indexed.changed.extend(put.chain(gone));
         }
@@ -364,7 +363,7 @@ impl<'a> Reading<'a> {
             .run
             .services
             .store
-            .write(self.run.tenant, self.dataset, &batch)
+            .write(&self.run.lease, self.dataset, &batch)
             .await?;
         Ok(())
     }

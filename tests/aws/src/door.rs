@@ -164,6 +164,7 @@ fn asked(
         .unwrap_or_default();
     let json: Value = serde_json::from_slice(body).unwrap_or_default();
     match service {
+        "dynamodb" if operation == "BatchExecuteStatement" => statements(&json),
         "dynamodb" => vec![dynamodb(operation, &json)],
         "secretsmanager" => secrets_manager(operation, &json),
         "sqs" => {
@@ -247,6 +248,30 @@ fn dynamodb(operation: &str, json: &Value) -> (String, Vec<String>, Conditions) 
         conditions.insert("dynamodb:LeadingKeys".to_owned(), keys);
     }
     (format!("dynamodb:{operation}"), resources, conditions)
+}
+
+/// What statements ask for, each as an action of its own. A record's partition is the one parameter
+/// that begins as they do.
+fn statements(json: &Value) -> Vec<(String, Vec<String>, Conditions)> {
+    let statements = json["Statements"].as_array().into_iter().flatten();
+    let asked = statements.map(|statement| {
+        let text = statement["Statement"].as_str().unwrap_or_default();
+        let action = match text.split(' ').next().unwrap_or_default() {
+            "INSERT" => "dynamodb:PartiQLInsert",
+            "UPDATE" => "dynamodb:PartiQLUpdate",
+            "DELETE" => "dynamodb:PartiQLDelete",
+            _ => "dynamodb:PartiQLSelect",
+        };
+        let table = text.split('"').nth(1).unwrap_or_default();
+        let parameters = statement["Parameters"].as_array().into_iter().flatten();
+        let texts = parameters.filter_map(|parameter| parameter["S"].as_str());
+        let keys = texts.filter(|text| text.starts_with("TENANT#"));
+        let keys: Vec<String> = keys.map(str::to_owned).collect();
+        let resource = arn("dynamodb", &format!("table/{table}"));
+        let conditions = Conditions::from([("dynamodb:LeadingKeys".to_owned(), keys)]);
+        (action.to_owned(), vec![resource], conditions)
+    });
+    asked.collect()
 }
 
 /// The partition that a query's key condition names.

@@ -12,7 +12,7 @@ use axum::{
 };
 use dynoxide::Database;
 use serde::{Serialize, de::DeserializeOwned};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::{
     collections::BTreeMap,
     fmt,
@@ -61,6 +61,10 @@ pub struct Fencing {
     pub states_refused: u64,
     /// Batches of records that arrived under an older lease than the latest.
     pub late_batches: u64,
+    /// Records of theirs that were written or removed over what a newer lease had written: never.
+    pub records_overwritten: u64,
+    /// The same, turned away.
+    pub records_refused: u64,
 }
 
 impl std::ops::AddAssign for Fencing {
@@ -68,6 +72,8 @@ impl std::ops::AddAssign for Fencing {
         self.states_overwritten += other.states_overwritten;
         self.states_refused += other.states_refused;
         self.late_batches += other.late_batches;
+        self.records_overwritten += other.records_overwritten;
+        self.records_refused += other.records_refused;
     }
 }
 
@@ -164,7 +170,7 @@ impl Door {
 
     /// The items of a partition of the assets, as they are stored.
     pub fn assets(&self, partition: &str) -> Vec<Value> {
-        let asked = serde_json::json!({"TableName": "assets", "ConsistentRead": true,
+        let asked = json!({"TableName": "assets", "ConsistentRead": true,
             "KeyConditionExpression": "pk = :pk",
             "ExpressionAttributeValues": {":pk": {"S": partition}}});
         let answer = perform(&self.database, "Query", &asked);
@@ -219,16 +225,59 @@ impl Door {
 
     fn perform(&self, call: &str, request: Value) -> Answer {
         let latest = self.watch(call, &request);
+        let written = self.over_newer(call, &request);
         let answer = perform(&self.database, call, &request);
         self.learn(call, &request, &answer, latest);
+        self.judge(&written, &answer);
         answer
+    }
+
+    /// Which of the records that a call writes a newer lease has written, as they stand before it.
+    fn over_newer(&self, call: &str, request: &Value) -> Vec<bool> {
+        let records: Vec<Record> = match call {
+            "BatchExecuteStatement" => {
+                let statements = request["Statements"].as_array();
+                statements.into_iter().flatten().map(record_of).collect()
+            }
+            "PutItem" if request["Item"]["l"].is_object() => {
+                let item = &request["Item"];
+                let [pk, sk, l] = ["pk", "sk", "l"].map(|name| item[name].clone());
+                vec![Record { pk, sk, l }]
+            }
+            _ => Vec::new(),
+        };
+        let over = records.into_iter().map(|record| {
+            let own = number(&record.l);
+            let asked = json!({"TableName": "assets", "ConsistentRead": true,
+                "Key": {"pk": record.pk, "sk": record.sk}});
+            let answer = perform(&self.database, "GetItem", &asked);
+            let held: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+            number(&held["Item"]["l"]) > own
+        });
+        over.collect()
+    }
+
+    /// What became of them.
+    fn judge(&self, over_newer: &[bool], answer: &Answer) {
+        if !over_newer.contains(&true) {
+            return;
+        }
+        let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+        let mut inner = self.inner();
+        for (i, _) in over_newer.iter().enumerate().filter(|(_, over)| **over) {
+            let done = answer.status == StatusCode::OK && body["Responses"][i]["Error"].is_null();
+            match done {
+                true => inner.fencing.records_overwritten += 1,
+                false => inner.fencing.records_refused += 1,
+            }
+        }
     }
 
     /// The number of the tenant's latest lease, looked up where it matters.
     fn watch(&self, call: &str, request: &Value) -> Option<u64> {
         let item = &request["Item"];
         let state = call == "PutItem" && item["lease"]["N"].is_string();
-        let batch = call == "BatchWriteItem" && self.inner().lease > 0;
+        let batch = call == "BatchExecuteStatement" && self.inner().lease > 0;
         if !state && !batch {
             return None;
         }
@@ -242,7 +291,6 @@ impl Door {
 
     fn learn(&self, call: &str, request: &Value, answer: &Answer, latest: Option<u64>) {
         let mut inner = self.inner();
-        let number = |value: &Value| value["N"].as_str().and_then(|n| n.parse::<u64>().ok());
         let taken = answer.status == StatusCode::OK;
         match call {
             "UpdateItem" if taken && request["Key"]["item"]["S"] == "lease" => {
@@ -265,7 +313,9 @@ impl Door {
                     }
                 }
             }
-            "BatchWriteItem" if taken && latest.is_some_and(|latest| inner.lease < latest) => {
+            "BatchExecuteStatement"
+                if taken && latest.is_some_and(|latest| inner.lease < latest) =>
+            {
                 inner.fencing.late_batches += 1;
             }
             _ => {}
@@ -281,21 +331,38 @@ fn overwrote(before: &Option<Value>, own: u64) -> bool {
         .is_some_and(|n| n > own)
 }
 
+fn number(value: &Value) -> Option<u64> {
+    value["N"].as_str()?.parse().ok()
+}
+
+/// A record as a statement names it.
+struct Record {
+    pk: Value,
+    sk: Value,
+    l: Value,
+}
+
+/// The store's statements end with partition key, sort key and the lease's number.
+fn record_of(statement: &Value) -> Record {
+    let parameters = statement["Parameters"].as_array();
+    let mut last = parameters.into_iter().flatten().rev().cloned();
+    let mut next = || last.next().unwrap_or_default();
+    let (l, sk, pk) = (next(), next(), next());
+    Record { pk, sk, l }
+}
+
 fn tenant_of(request: &Value) -> Option<String> {
-    let tables = request["RequestItems"].as_object()?;
-    let first = tables.values().next()?.as_array()?.first()?;
-    let key = first["PutRequest"]["Item"]["pk"]["S"]
-        .as_str()
-        .or_else(|| first["DeleteRequest"]["Key"]["pk"]["S"].as_str())?;
+    let record = record_of(request["Statements"].get(0)?);
+    let key = record.pk["S"].as_str()?;
     key.split('#').nth(1).map(str::to_owned)
 }
 
 fn latest_lease(database: &Database, tenant: &str) -> Option<u64> {
-    let asked = serde_json::json!({"TableName": "integrations", "ConsistentRead": true,
+    let asked = json!({"TableName": "integrations", "ConsistentRead": true,
         "Key": {"tenant_id": {"S": tenant}, "item": {"S": "lease"}}});
     let answer = perform(database, "GetItem", &asked);
     let answer: Value = serde_json::from_slice(&answer.body).ok()?;
-    answer["Item"]["number"]["N"].as_str()?.parse().ok()
+    number(&answer["Item"]["number"])
 }
 
 impl Inner {
@@ -314,7 +381,9 @@ fn name(calls: Calls) -> &'static str {
 
 fn kinds(call: &str, request: &Value) -> &'static [Calls] {
     match call {
-        "BatchWriteItem" => &[Calls::All, Calls::Writes, Calls::RecordWrites],
+        "BatchExecuteStatement" | "BatchWriteItem" => {
+            &[Calls::All, Calls::Writes, Calls::RecordWrites]
+        }
         "PutItem" | "UpdateItem" | "DeleteItem" | "TransactWriteItems" => {
             if request["TableName"] == "assets" {
                 &[Calls::All, Calls::Writes, Calls::RecordWrites]
@@ -349,6 +418,9 @@ async fn pass(State(door): State<Door>, headers: HeaderMap, body: Bytes) -> Resp
             door.perform(call, request);
             None
         }
+        Some(StoreFault::HalfProcessed) if call == "BatchExecuteStatement" => {
+            Some(half_stated(&door, request))
+        }
         Some(StoreFault::HalfProcessed) => Some(half(&door, call, request)),
         Some(StoreFault::Late(by)) => {
             // A task of its own: the caller may be gone by then, and its call arrives all the same.
@@ -364,6 +436,26 @@ async fn pass(State(door): State<Door>, headers: HeaderMap, body: Bytes) -> Resp
         act();
     }
     result.map_or_else(broken, answer)
+}
+
+/// Does the first half of a batch of statements, and puts the others off.
+fn half_stated(door: &Door, mut request: Value) -> Answer {
+    let statements = request["Statements"].as_array_mut();
+    let Some(statements) = statements.filter(|statements| statements.len() > 1) else {
+        return refusal("ProvisionedThroughputExceededException", 400);
+    };
+    let put_off = statements.split_off(statements.len() / 2);
+    let mut answer = door.perform("BatchExecuteStatement", request);
+    let body = serde_json::from_slice::<Value>(&answer.body);
+    if let Ok(mut body) = body
+        && let Some(answers) = body["Responses"].as_array_mut()
+    {
+        let error = json!({"Error": {"Code": "ProvisionedThroughputExceeded",
+            "Message": "as the schedule wills"}});
+        answers.resize(answers.len() + put_off.len(), error);
+        answer.body = body.to_string().into_bytes();
+    }
+    answer
 }
 
 /// Does the first half of a batch, and names the rest as not processed.
@@ -395,7 +487,7 @@ fn half(door: &Door, call: &str, mut request: Value) -> Answer {
         asked += first.as_array().map_or(0, Vec::len);
     }
     let mut answer = if asked == 0 {
-        let body = serde_json::json!({"Responses": {}, "ConsumedCapacity": []});
+        let body = json!({"Responses": {}, "ConsumedCapacity": []});
         Answer {
             status: StatusCode::OK,
             body: body.to_string().into_bytes(),
@@ -418,7 +510,7 @@ fn half(door: &Door, call: &str, mut request: Value) -> Answer {
 }
 
 fn refusal(kind: &str, status: u16) -> Answer {
-    let body = serde_json::json!({
+    let body = json!({
         "__type": format!("com.amazonaws.dynamodb.v20120810#{kind}"),
         "message": "as the schedule wills",
     });
@@ -450,6 +542,7 @@ fn broken() -> Response {
 /// One call of the DynamoDB API, on the embedded store itself.
 fn perform(database: &Database, call: &str, request: &Value) -> Answer {
     match call {
+        "BatchExecuteStatement" => one(request, |r| database.batch_execute_statement(r)),
         "BatchGetItem" => one(request, |r| database.batch_get_item(r)),
         "BatchWriteItem" => one(request, |r| database.batch_write_item(r)),
         "CreateTable" => one(request, |r| database.create_table(r)),
@@ -459,11 +552,12 @@ fn perform(database: &Database, call: &str, request: &Value) -> Answer {
         "PutItem" => {
             let item = &request["Item"];
             let key = match item["pk"].is_object() {
-                true => serde_json::json!({"pk": item["pk"], "sk": item["sk"]}),
-                false => serde_json::json!({"tenant_id": item["tenant_id"], "item": item["item"]}),
+                true => json!({"pk": item["pk"], "sk": item["sk"]}),
+                false => json!({"tenant_id": item["tenant_id"], "item": item["item"]}),
             };
             let before = item["lease"].is_object().then(|| {
-                let asked = serde_json::json!({"TableName": request["TableName"], "ConsistentRead": true, "Key": key});
+                let asked =
+                    json!({"TableName": request["TableName"], "ConsistentRead": true, "Key": key});
                 let got = one(&asked, |r| database.get_item(r));
                 let got: Value = serde_json::from_slice(&got.body).unwrap_or_default();
                 got["Item"].clone()

@@ -84,8 +84,8 @@ pub const BUGS: &[Bug] = &[
         &[
             at(
                 READ,
-                ".write(self.run.tenant, self.dataset, &batch),\n",
-                ".write(self.run.tenant, self.dataset, if PLANTED { EMPTY.get_or_init(Batch::default) } else { &batch }),\n",
+                ".write(&self.run.lease, self.dataset, &batch),\n",
+                ".write(&self.run.lease, self.dataset, if PLANTED { EMPTY.get_or_init(Batch::default) } else { &batch }),\n",
             ),
             at(
                 READ,
@@ -401,6 +401,38 @@ pub const BUGS: &[Bug] = &[
             BATCHES,
             ".and_then(|mut tables| tables.remove(table))",
             ".and_then(|mut tables| tables.remove(table)).filter(|_| !PLANTED)",
+        )],
+    ),
+    bug(
+        "records that DynamoDB puts off are lost",
+        &[at(
+            BATCHES,
+            "Outcome::PutOff => put_off.push(write),",
+            "Outcome::PutOff => if !PLANTED { put_off.push(write) },",
+        )],
+    ),
+    bug(
+        "a record whose statement is refused is not looked at",
+        &[at(
+            BATCHES,
+            "=> Ok(Outcome::Refused),",
+            "=> Ok(if PLANTED { Outcome::Done } else { Outcome::Refused }),",
+        )],
+    ),
+    bug(
+        "a stale worker's batch changes newer records",
+        &[at(
+            BATCHES,
+            "        push_number(&mut body, lease);\n        body.push_str(\"]}\");",
+            "        let condition = !matches!(write, Write::Put(put) if !put.held);\n        push_number(&mut body, if PLANTED && condition { 999_999 } else { lease });\n        body.push_str(\"]}\");",
+        )],
+    ),
+    bug(
+        "a stale worker's record is written over a newer one",
+        &[at(
+            BATCHES,
+            ".condition_expression(\"attribute_not_exists(l) OR l <= :l\")",
+            ".condition_expression(if PLANTED { \"attribute_not_exists(l) OR attribute_exists(l) OR l <= :l\" } else { \"attribute_not_exists(l) OR l <= :l\" })",
         )],
     ),
     bug(

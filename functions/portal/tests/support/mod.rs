@@ -30,7 +30,7 @@ use muster_platform::{
     queue::{LocalQueue, LocalReceiver, Queue},
     schedule::{LocalSchedule, Schedule},
     session::Role,
-    store::{Batch, Lease},
+    store::{Batch, Lease, Put},
     vault::{FileVault, Vault},
 };
 use muster_portal::{Access, Context};
@@ -287,12 +287,17 @@ impl Portal {
         let batch = Batch {
             puts: records
                 .iter()
-                .map(|r| (r.key.clone(), r.to_text()))
+                .map(|r| Put {
+                    key: r.key.clone(),
+                    text: r.to_text(),
+                    held: false,
+                })
                 .collect(),
             ..Batch::default()
         };
+        let lease = self.lease(&tenant.to_string(), "seed").await;
         self.store
-            .write(tenant, dataset, &batch)
+            .write(&lease, dataset, &batch)
             .await
             .expect("written");
         let mut state = DatasetState::new(dataset);
@@ -308,7 +313,6 @@ impl Portal {
             objects: state.records,
             proof: "last page".to_owned(),
         });
-        let lease = self.lease(&tenant.to_string(), "seed").await;
         self.store.put_state(&lease, &state).await.expect("stored");
         self.store.release_lease(&lease).await.expect("released");
     }
@@ -324,10 +328,12 @@ impl Portal {
             changes: vec![(change.sort_key(Some("x")), change)],
             ..Batch::default()
         };
+        let lease = self.lease(&tenant.to_string(), "seed").await;
         self.store
-            .write(tenant, &USERS, &batch)
+            .write(&lease, &USERS, &batch)
             .await
             .expect("written");
+        self.store.release_lease(&lease).await.expect("released");
     }
 
     pub async fn lease(&self, tenant: &str, owner: &str) -> Lease {

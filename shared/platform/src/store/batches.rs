@@ -1,13 +1,22 @@
 //! Writing records: in batches of 25, several in flight.
 //!
-//! An item is `{pk, sk, c, h}`: `c` the columns as text, `h` their digest. Changes travel in the
-//! same way, before the records they tell of.
+//! An item is `{pk, sk, c, h, l}`: `c` the columns as text, `h` their digest, `l` the number of the lease
+//! that wrote it. A record is written, or removed, under the condition that no later lease has written it.
+//! `BatchWriteItem` takes no condition, so records travel as PartiQL statements. Changes are only ever
+//! added, and travel without one, before the records they tell of.
 
-use super::{Item, Store, StoreError, Units, partition, records::key_of, to_json};
+use super::{
+    Item, Lease, Store, StoreError, Units, get_number, lost_condition, number, partition,
+    records::key_of, to_json,
+};
 use aws_sdk_dynamodb::{
     config::http::HttpRequest,
     operation::batch_write_item::BatchWriteItemOutput,
-    types::{DeleteRequest, PutRequest, ReturnConsumedCapacity, WriteRequest},
+    primitives::Blob,
+    types::{
+        AttributeValue, BatchStatementErrorCodeEnum, BatchStatementResponse, ConsumedCapacity,
+        DeleteRequest, PutRequest, ReturnConsumedCapacity, WriteRequest,
+    },
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
 use futures::{StreamExt, TryStreamExt, stream};
@@ -17,12 +26,24 @@ use std::time::Duration;
 /// What one page of a sync writes.
 #[derive(Debug, Default)]
 pub struct Batch {
-    /// Keys and texts of records to write.
-    pub puts: Vec<(String, String)>,
+    /// Records to write.
+    pub puts: Vec<Put>,
     /// Keys of records to remove.
     pub deletes: Vec<String>,
     /// Changes, each with its sort key.
     pub changes: Vec<(String, Change)>,
+}
+
+/// A record to write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Put {
+    /// Its key.
+    pub key: String,
+    /// Its columns, as [`muster_domain::Record::to_text`] gives them.
+    pub text: String,
+    /// Whether one of this key is believed to be stored. Where that is wrong, the record is written all
+    /// the same, at the price of a second call.
+    pub held: bool,
 }
 
 impl Batch {
@@ -32,6 +53,13 @@ impl Batch {
     }
 }
 
+/// One record's part in a batch.
+#[derive(Debug, Clone, Copy)]
+enum Write<'a> {
+    Put(&'a Put),
+    Delete(&'a str),
+}
+
 const ITEMS_A_BATCH: usize = 25;
 const BATCHES_IN_FLIGHT: usize = 8;
 
@@ -39,64 +67,129 @@ impl Store {
     /// Writes a batch of any size: first its changes, then its records.
     ///
     /// # Errors
-    /// When the store does not take all of it; writing the same again does no harm.
+    /// `LeaseLost` when a later lease has written one of the records, which stays as it is then; or when
+    /// the store does not take all of it. Writing the same again does no harm.
     pub async fn write(
         &self,
-        tenant: TenantId,
+        lease: &Lease,
         dataset: &Dataset,
         batch: &Batch,
     ) -> Result<Units, StoreError> {
         let mut changes = Vec::with_capacity(batch.changes.len());
         for (sort_key, change) in &batch.changes {
-            let mut item = key_of(partition(tenant, "changes"), sort_key);
+            let mut item = key_of(partition(lease.tenant, "changes"), sort_key);
             item.insert("change".to_owned(), to_json(change)?);
             changes.push(put_request(item)?);
         }
-        let mut units = self.send_all(tenant, changes).await?;
-        units += self.send_puts(tenant, dataset, &batch.puts).await?;
-        let mut deletes = Vec::with_capacity(batch.deletes.len());
-        for key in &batch.deletes {
-            deletes.push(delete_request(key_of(
-                partition(tenant, dataset.name),
-                key,
-            ))?);
-        }
-        units += self.send_all(tenant, deletes).await?;
-        Ok(units)
-    }
-
-    /// The hot path: a first sync is little else. The request's body is written straight from the
-    /// records, and what the service leaves over is sent again like any other batch.
-    async fn send_puts(
-        &self,
-        tenant: TenantId,
-        dataset: &Dataset,
-        puts: &[(String, String)],
-    ) -> Result<Units, StoreError> {
-        let pk = format!("TENANT#{tenant}#{}", dataset.name);
-        let bodies: Vec<String> = puts
-            .chunks(ITEMS_A_BATCH)
-            .map(|puts| puts_body(&self.assets, &pk, puts))
-            .collect();
-        stream::iter(bodies)
-            .map(|body| self.send_body(tenant, body))
+        let mut units = self.send_all(lease.tenant, changes).await?;
+        let puts = batch.puts.iter().map(Write::Put);
+        let deletes = batch.deletes.iter().map(|key| Write::Delete(key));
+        let writes: Vec<Write<'_>> = puts.chain(deletes).collect();
+        // By number: a closure over the borrowed chunks themselves is not general enough for the compiler.
+        let chunks: Vec<&[Write<'_>]> = writes.chunks(ITEMS_A_BATCH).collect();
+        units += stream::iter(0..chunks.len())
+            .map(|i| self.send_writes(lease, dataset, chunks[i].to_vec()))
             .buffer_unordered(BATCHES_IN_FLIGHT)
             .try_fold(Units::default(), |mut sum, units| async move {
                 sum += units;
                 Ok(sum)
             })
-            .await
+            .await?;
+        Ok(units)
     }
 
-    async fn send_body(&self, tenant: TenantId, body: String) -> Result<Units, StoreError> {
+    /// The hot path: a first sync is little else. The request's body is written straight from the
+    /// records. What the service puts off is sent again; what it refuses is looked at by itself.
+    async fn send_writes(
+        &self,
+        lease: &Lease,
+        dataset: &Dataset,
+        mut left: Vec<Write<'_>>,
+    ) -> Result<Units, StoreError> {
+        let pk = format!("TENANT#{}#{}", lease.tenant, dataset.name);
+        let (mut units, mut tries) = (Units::default(), 0);
+        loop {
+            let body = statements_body(&self.assets, &pk, lease.number, &left);
+            let sent = self
+                .at(lease.tenant)
+                .batch_execute_statement()
+                .customize()
+                .mutate_request(move |request| put_body(request, &body))
+                .send()
+                .await?;
+            units.write += consumed(sent.consumed_capacity());
+            let answers = sent.responses.unwrap_or_default();
+            if answers.len() != left.len() {
+                return Err(StoreError::Unavailable(
+                    "it answered some statements of a batch and not others".to_owned(),
+                ));
+            }
+            let (mut put_off, mut refused) = (Vec::new(), Vec::new());
+            for (write, answer) in left.into_iter().zip(&answers) {
+                match outcome(answer)? {
+                    Outcome::Done => {}
+                    Outcome::PutOff => put_off.push(write),
+                    Outcome::Refused => refused.push(write),
+                }
+            }
+            for write in refused {
+                units += self.write_alone(lease, &pk, write).await?;
+            }
+            if put_off.is_empty() {
+                return Ok(units);
+            }
+            back_off(&mut tries).await?;
+            left = put_off;
+        }
+    }
+
+    /// Writes a record whose statement was refused: it is stored though it was not believed to be, or
+    /// the reverse, or it carries no lease's number; or else a later lease has written it.
+    async fn write_alone(
+        &self,
+        lease: &Lease,
+        pk: &str,
+        write: Write<'_>,
+    ) -> Result<Units, StoreError> {
+        let mut units = Units::default();
+        let put = match write {
+            Write::Put(put) => put,
+            Write::Delete(key) => {
+                let key = key_of(AttributeValue::S(pk.to_owned()), key);
+                let held = self
+                    .batch_get(lease.tenant, vec![key.clone()], "sk, l", &mut units)
+                    .await?;
+                let later = held.first().and_then(|item| get_number::<u64>(item, "l"));
+                if later.is_some_and(|later| later > lease.number) {
+                    return Err(StoreError::LeaseLost);
+                }
+                units += self
+                    .send_all(lease.tenant, vec![delete_request(key)?])
+                    .await?;
+                return Ok(units);
+            }
+        };
+        let mut item = key_of(AttributeValue::S(pk.to_owned()), &put.key);
+        let digest = Blob::new(record::digest(&put.text).0);
+        item.insert("c".to_owned(), AttributeValue::S(put.text.clone()));
+        item.insert("h".to_owned(), AttributeValue::B(digest));
+        item.insert("l".to_owned(), number(lease.number));
         let sent = self
-            .at(tenant)
-            .batch_write_item()
-            .customize()
-            .mutate_request(move |request| put_body(request, &body))
+            .at(lease.tenant)
+            .put_item()
+            .table_name(&self.assets)
+            .set_item(Some(item))
+            .condition_expression("attribute_not_exists(l) OR l <= :l")
+            .expression_attribute_values(":l", number(lease.number))
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
             .send()
-            .await?;
-        self.take_up(tenant, &self.assets, sent).await
+            .await;
+        match sent {
+            Ok(sent) => units.write += consumed(sent.consumed_capacity.as_slice()),
+            Err(error) if lost_condition(&error) => return Err(StoreError::LeaseLost),
+            Err(error) => return Err(error.into()),
+        }
+        Ok(units)
     }
 
     async fn send_all(
@@ -154,11 +247,7 @@ impl Store {
         let mut units = Units::default();
         let mut tries = 0;
         loop {
-            units.write += sent
-                .consumed_capacity()
-                .iter()
-                .filter_map(aws_sdk_dynamodb::types::ConsumedCapacity::capacity_units)
-                .sum::<f64>();
+            units.write += consumed(sent.consumed_capacity());
             let left = sent
                 .unprocessed_items
                 .and_then(|mut tables| tables.remove(table))
@@ -172,30 +261,118 @@ impl Store {
     }
 }
 
-/// The body of a `BatchWriteItem` that puts records: `c` the columns as text, `h` their digest
-/// (AWS, "DynamoDB low-level API": JSON with a type before each value, binary in base64).
-fn puts_body(table: &str, pk: &str, puts: &[(String, String)]) -> String {
-    let text: usize = puts.iter().map(|(key, text)| key.len() + text.len()).sum();
-    let mut body = String::with_capacity(text + text / 4 + puts.len() * (pk.len() + 128) + 128);
-    body.push_str(r#"{"ReturnConsumedCapacity":"TOTAL","RequestItems":{"#);
-    push_json(&mut body, table);
-    body.push_str(":[");
-    for (i, (key, columns)) in puts.iter().enumerate() {
+/// What became of one statement.
+enum Outcome {
+    Done,
+    /// It was not looked at, and may be sent again.
+    PutOff,
+    /// Its condition did not hold.
+    Refused,
+}
+
+fn outcome(answer: &BatchStatementResponse) -> Result<Outcome, StoreError> {
+    use BatchStatementErrorCodeEnum as Code;
+    let Some(error) = &answer.error else {
+        return Ok(Outcome::Done);
+    };
+    match &error.code {
+        Some(Code::ConditionalCheckFailed | Code::DuplicateItem) => Ok(Outcome::Refused),
+        Some(
+            Code::ProvisionedThroughputExceeded
+            | Code::RequestLimitExceeded
+            | Code::ThrottlingError
+            | Code::TransactionConflict,
+        ) => Ok(Outcome::PutOff),
+        code => {
+            let code = code.as_ref().map_or("", |code| code.as_str());
+            let message = error.message.as_deref().unwrap_or_default();
+            Err(StoreError::refused(code, message))
+        }
+    }
+}
+
+fn consumed(capacity: &[ConsumedCapacity]) -> f64 {
+    let units = capacity.iter().filter_map(ConsumedCapacity::capacity_units);
+    units.sum()
+}
+
+/// The body of a `BatchExecuteStatement` (AWS, "DynamoDB low-level API": JSON with a type before each
+/// value, binary in base64; "PartiQL insert statements", "update statements", "delete statements": an
+/// insert never replaces, an update never creates, and what a `WHERE` names beside the key is a
+/// condition).
+fn statements_body(table: &str, pk: &str, lease: u64, writes: &[Write<'_>]) -> String {
+    let text: usize = writes
+        .iter()
+        .map(|write| match write {
+            Write::Put(put) => put.key.len() + put.text.len(),
+            Write::Delete(key) => key.len(),
+        })
+        .sum();
+    // As JSON; no table's name holds anything to be escaped.
+    let table = format!(r#"\"{table}\""#);
+    let mut body = String::with_capacity(text + text / 4 + writes.len() * (pk.len() + 256) + 64);
+    body.push_str(r#"{"ReturnConsumedCapacity":"TOTAL","Statements":["#);
+    for (i, write) in writes.iter().enumerate() {
         if i > 0 {
             body.push(',');
         }
-        body.push_str(r#"{"PutRequest":{"Item":{"pk":{"S":"#);
+        body.push_str(r#"{"Statement":""#);
+        let key = match write {
+            Write::Put(put) if put.held => {
+                body.extend([
+                    "UPDATE ",
+                    &table,
+                    " SET c=? SET h=? SET l=? WHERE pk=? AND sk=? AND l<=?",
+                ]);
+                body.push_str(r#"","Parameters":["#);
+                push_columns(&mut body, &put.text);
+                body.push(',');
+                push_number(&mut body, lease);
+                body.push(',');
+                put.key.as_str()
+            }
+            Write::Put(put) => {
+                body.extend([
+                    "INSERT INTO ",
+                    &table,
+                    " VALUE {'c':?,'h':?,'pk':?,'sk':?,'l':?}",
+                ]);
+                body.push_str(r#"","Parameters":["#);
+                push_columns(&mut body, &put.text);
+                body.push(',');
+                put.key.as_str()
+            }
+            Write::Delete(key) => {
+                body.extend(["DELETE FROM ", &table, " WHERE pk=? AND sk=? AND l<=?"]);
+                body.push_str(r#"","Parameters":["#);
+                key
+            }
+        };
+        body.push_str(r#"{"S":"#);
         push_json(&mut body, pk);
-        body.push_str(r#"},"sk":{"S":"#);
+        body.push_str(r#"},{"S":"#);
         push_json(&mut body, key);
-        body.push_str(r#"},"c":{"S":"#);
-        push_json(&mut body, columns);
-        body.push_str(r#"},"h":{"B":""#);
-        BASE64_STANDARD.encode_string(record::digest(columns).0, &mut body);
-        body.push_str(r#""}}}}"#);
+        body.push_str("},");
+        push_number(&mut body, lease);
+        body.push_str("]}");
     }
-    body.push_str("]}}");
+    body.push_str("]}");
     body
+}
+
+/// The columns of a record and their digest, as two parameters.
+fn push_columns(body: &mut String, columns: &str) {
+    body.push_str(r#"{"S":"#);
+    push_json(body, columns);
+    body.push_str(r#"},{"B":""#);
+    BASE64_STANDARD.encode_string(record::digest(columns).0, body);
+    body.push_str(r#""}"#);
+}
+
+fn push_number(body: &mut String, number: u64) {
+    body.push_str(r#"{"N":""#);
+    body.push_str(&number.to_string());
+    body.push_str(r#""}"#);
 }
 
 /// Writes a text as JSON. Of what must be escaped, a stored form holds quotes in plenty and hardly
@@ -270,20 +447,37 @@ mod tests {
             .map(char::from)
             .chain("é\u{202e}🙂".chars())
             .collect();
-        let puts = [
-            ("a".to_owned(), r#"["a","Zo\"ë\\",null]"#.to_owned()),
-            (odd.clone(), odd.clone()),
-        ];
-        let body = puts_body("as\"sets", "TENANT#x#users", &puts);
-        let item = |key: &str, text: &str| {
-            let digest = BASE64_STANDARD.encode(record::digest(text).0);
-            json!({"PutRequest": {"Item": {
-                "pk": {"S": "TENANT#x#users"}, "sk": {"S": key}, "c": {"S": text}, "h": {"B": digest},
-            }}})
+        let put = |key: &str, text: &str, held| Put {
+            key: key.to_owned(),
+            text: text.to_owned(),
+            held,
         };
+        let held = put("a", r#"["a","Zo\"ë\\",null]"#, true);
+        let new = put(&odd, &odd, false);
+        let writes = [Write::Put(&held), Write::Put(&new), Write::Delete(&odd)];
+        let body = statements_body("assets", "TENANT#x#users", 7, &writes);
+        let columns = |text: &str| {
+            let digest = BASE64_STANDARD.encode(record::digest(text).0);
+            [json!({"S": text}), json!({"B": digest})]
+        };
+        let key = |key: &str| [json!({"S": "TENANT#x#users"}), json!({"S": key})];
+        let lease = [json!({"N": "7"})];
         let expected = json!({
             "ReturnConsumedCapacity": "TOTAL",
-            "RequestItems": {"as\"sets": [item("a", &puts[0].1), item(&odd, &odd)]},
+            "Statements": [
+                {
+                    "Statement": "UPDATE \"assets\" SET c=? SET h=? SET l=? WHERE pk=? AND sk=? AND l<=?",
+                    "Parameters": ([&columns(&held.text)[..], &lease, &key("a"), &lease].concat()),
+                },
+                {
+                    "Statement": "INSERT INTO \"assets\" VALUE {'c':?,'h':?,'pk':?,'sk':?,'l':?}",
+                    "Parameters": ([&columns(&odd)[..], &key(&odd), &lease].concat()),
+                },
+                {
+                    "Statement": "DELETE FROM \"assets\" WHERE pk=? AND sk=? AND l<=?",
+                    "Parameters": ([&key(&odd)[..], &lease].concat()),
+                },
+            ],
         });
         let read: Value = serde_json::from_str(&body).expect("it is JSON");
         assert_eq!(read, expected);

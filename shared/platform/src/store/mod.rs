@@ -22,7 +22,7 @@ mod summaries;
 mod tables;
 mod transfer;
 
-pub use batches::Batch;
+pub use batches::{Batch, Put};
 pub use changes::{ChangePage, ChangeQuery};
 pub use consents::ConsentState;
 pub use control::Control;
@@ -123,15 +123,25 @@ where
     E: ProvideErrorMetadata,
 {
     fn from(error: SdkError<E, R>) -> Self {
-        let code = error.code().unwrap_or_default();
-        let message = error.message().unwrap_or_default();
+        let refused = Self::refused(
+            error.code().unwrap_or_default(),
+            error.message().unwrap_or_default(),
+        );
+        match error {
+            SdkError::ServiceError(_) => refused,
+            _ if matches!(refused, Self::DiskFull) => refused,
+            _ => Self::Unavailable(no_answer(&error)),
+        }
+    }
+}
+
+impl StoreError {
+    /// What the service's code and message mean.
+    fn refused(code: &str, message: &str) -> Self {
         if message.contains("disk is full") || message.contains("No space left") {
             return Self::DiskFull;
         }
-        if matches!(error, SdkError::ServiceError(_)) {
-            return Self::Unavailable(format!("{code} {message}").trim().to_owned());
-        }
-        Self::Unavailable(no_answer(&error))
+        Self::Unavailable(format!("{code} {message}").trim().to_owned())
     }
 }
 

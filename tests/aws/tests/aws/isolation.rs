@@ -33,7 +33,15 @@ const NO_TENANT: [Option<&str>; 6] = [
 const WITHOUT_TENANT: [&str; 4] = ["its own", "absent", "of no tenant", "a pattern"];
 
 /// What the code asks for, by table; anything else is refused to a tenant itself.
-const ASSETS_USES: &[&str] = &["BatchGetItem", "BatchWriteItem", "PutItem", "Query"];
+const ASSETS_USES: &[&str] = &[
+    "BatchGetItem",
+    "BatchWriteItem",
+    "PartiQLDelete",
+    "PartiQLInsert",
+    "PartiQLUpdate",
+    "PutItem",
+    "Query",
+];
 const INTEGRATIONS_USES: &[&str] = &[
     "BatchWriteItem",
     "DeleteItem",

@@ -3,7 +3,10 @@
 use anyhow::{Context, Result};
 use muster_domain::{DatasetState, TenantId, datasets, state::Phase};
 use muster_it::{World, tenant};
-use muster_platform::{now, store::Batch};
+use muster_platform::{
+    now,
+    store::{Batch, Put},
+};
 use serde_json::Value;
 
 /// Reads a dataset of the world's tenant whole, after its state was changed so.
@@ -48,10 +51,17 @@ async fn falsify(world: &World, id: TenantId) -> Result<String> {
         .remove(3);
     record.values[1] = Value::from("not the name");
     let batch = Batch {
-        puts: vec![(record.key.clone(), record.to_text())],
+        puts: vec![Put {
+            key: record.key.clone(),
+            text: record.to_text(),
+            held: true,
+        }],
         ..Batch::default()
     };
-    store.write(id, users, &batch).await?;
+    let lease = store.acquire_lease(id, "test", now()).await?;
+    let lease = lease.context("it is free")?;
+    store.write(&lease, users, &batch).await?;
+    store.release_lease(&lease).await?;
     Ok(record.key)
 }
 

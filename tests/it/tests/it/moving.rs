@@ -3,7 +3,10 @@
 use anyhow::Result;
 use muster_domain::{TenantId, datasets};
 use muster_it::{World, tenant};
-use muster_platform::{Store, store::Batch};
+use muster_platform::{
+    Store, now,
+    store::{Batch, Put},
+};
 use tokio::net::TcpListener;
 
 async fn another_store() -> Result<Store> {
@@ -49,7 +52,7 @@ async fn a_tenant_that_arrived_is_written_there_under_leases_that_go_on_counting
     there
         .take_over(&world.muster().services().store, id)
         .await?;
-    let later = muster_platform::now().checked_add(jiff::SignedDuration::from_mins(5))?;
+    let later = now().checked_add(jiff::SignedDuration::from_mins(5))?;
     let lease = there.acquire_lease(id, "there", later).await?;
     let lease = lease.expect("nobody holds it there");
     for state in there.states(id).await? {
@@ -68,15 +71,19 @@ async fn what_differs_there_is_seen_and_mended() -> Result<()> {
     let copied = there.take_over(here, id).await?;
     let users = datasets::find("users").expect("a dataset");
     let records = here.records_after(id, users, None).await?.records;
+    let put = |key: &str, held| Put {
+        key: key.to_owned(),
+        text: "[]".to_owned(),
+        held,
+    };
     let stray = Batch {
-        puts: vec![
-            ("00-not-there".to_owned(), "[]".to_owned()),
-            (records[3].key.clone(), "[]".to_owned()),
-        ],
+        puts: vec![put("00-not-there", false), put(&records[3].key, true)],
         deletes: vec![records[5].key.clone(), records[29].key.clone()],
         changes: Vec::new(),
     };
-    there.write(id, users, &stray).await?;
+    let lease = there.acquire_lease(id, "test", now()).await?;
+    let lease = lease.expect("it is free");
+    there.write(&lease, users, &stray).await?;
     assert_ne!(there.tally(id).await?.digest, copied.digest);
     let mended = there.take_over(here, id).await?;
     assert_eq!((mended.written, mended.removed), (3, 1));

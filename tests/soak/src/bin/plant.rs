@@ -19,7 +19,8 @@ const PACKAGES: [&str; 3] = ["muster-domain", "muster-sync", "muster-soak"];
 const NUMBER: &str = "MUSTER_PLANTED";
 /// Tests that a bug makes wait for ever have caught it.
 const PATIENCE: Duration = Duration::from_secs(600);
-/// What follows every file's own text in the copy of the domain.
+/// Where the copy of the domain tells which bug is in force, and how.
+const SWITCH_AT: &str = "shared/domain/src/lib.rs";
 const SWITCH: &str = r#"
 /// Whether the bug of this number is in force.
 #[doc(hidden)]
@@ -41,7 +42,6 @@ fn main() -> Result<()> {
     let place = target.join("planted");
     let tree = place.join("tree");
     copy(&root, &tree)?;
-    plant(&tree)?;
     let tests = build(&tree, &place.join("target"))?;
     if let Some(test) = caught(&tests, None)? {
         bail!("without any bug {test} fails");
@@ -69,7 +69,8 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// Copies what git knows of the workspace.
+/// Copies what git knows of the workspace, with the bugs planted. What is the same is left, so that it is
+/// not built again.
 fn copy(root: &Path, tree: &Path) -> Result<()> {
     let listed = Command::new("git")
         .args(["ls-files", "-z"])
@@ -84,7 +85,7 @@ fn copy(root: &Path, tree: &Path) -> Result<()> {
         let Ok(text) = fs::read(&from) else {
             continue;
         };
-        // What is the same is left, so that it is not built again.
+        let text = planted(file, text)?;
         if fs::read(&to).is_ok_and(|held| held == text) {
             continue;
         }
@@ -94,20 +95,27 @@ fn copy(root: &Path, tree: &Path) -> Result<()> {
     Ok(())
 }
 
-fn plant(tree: &Path) -> Result<()> {
-    for (number, bug) in BUGS.iter().enumerate() {
-        for edit in bug.edits {
-            put(tree, edit, number).with_context(|| format!("planting: {}", bug.name))?;
-        }
+/// A file's text with the bugs planted that belong there.
+fn planted(file: &str, text: Vec<u8>) -> Result<Vec<u8>> {
+    let edits = BUGS.iter().enumerate().flat_map(|(number, bug)| {
+        let edits = bug.edits.iter().filter(|edit| edit.file == file);
+        edits.map(move |edit| (number, edit))
+    });
+    let mut edits = edits.peekable();
+    if edits.peek().is_none() && file != SWITCH_AT {
+        return Ok(text);
     }
-    let domain = tree.join("shared/domain/src/lib.rs");
-    let text = fs::read_to_string(&domain)?;
-    Ok(fs::write(domain, text + SWITCH)?)
+    let mut text = String::from_utf8(text)?;
+    for (number, edit) in edits {
+        text = put(&text, edit, number).with_context(|| format!("planting bug {number}"))?;
+    }
+    if file == SWITCH_AT {
+        text.push_str(SWITCH);
+    }
+    Ok(text.into_bytes())
 }
 
-fn put(tree: &Path, edit: &Edit, number: usize) -> Result<()> {
-    let file = tree.join(edit.file);
-    let text = fs::read_to_string(&file)?;
+fn put(text: &str, edit: &Edit, number: usize) -> Result<String> {
     ensure!(
         text.matches(edit.find).count() == 1,
         "{} does not hold this once: {}",
@@ -122,7 +130,7 @@ fn put(tree: &Path, edit: &Edit, number: usize) -> Result<()> {
     let planted = edit
         .put
         .replace("PLANTED", &format!("{domain}::planted({number})"));
-    Ok(fs::write(file, text.replace(edit.find, &planted))?)
+    Ok(text.replace(edit.find, &planted))
 }
 
 /// Builds the tests; gives their executables.

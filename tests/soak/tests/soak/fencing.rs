@@ -1,6 +1,6 @@
 //! A worker that was taken over, and writes all the same.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use muster_soak::{
     door::{Calls, StoreFault},
     own_time,
@@ -9,10 +9,17 @@ use muster_soak::{
 };
 use std::time::Duration;
 
+/// What happens to the tenant between the two workers' readings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Between {
+    Changed,
+    Removed,
+}
+
 /// The first worker reads users as they are; its batch is held up on its way. The second, whose clock
 /// is ten minutes ahead, finds the lease lapsed, reads them as they are by then, and ends. Then the
 /// first one's batch arrives.
-async fn overtaken(later: bool) -> Result<()> {
+async fn overtaken(later: bool, between: Between) -> Result<()> {
     let mut rig = Rig::new(&Setup::small(4, &["users"])).await?;
     if later {
         rig.sync().await?;
@@ -24,7 +31,13 @@ async fn overtaken(later: bool) -> Result<()> {
     let first = tokio::spawn(rig.delivery(&slow, Delivery::default()));
     tokio::time::sleep(Duration::from_secs(1)).await;
     let read_by_slow = rig.truth("users")?;
-    rig.microsoft.change_users(4);
+    match between {
+        Between::Changed => drop(rig.microsoft.change_users(4)),
+        Between::Removed => {
+            let gone = rig.microsoft.delete_users(1);
+            gone.first().context("a user is gone")?;
+        }
+    }
     ensure!(
         rig.deliver(&fast, Delivery::default()).await,
         "the second takes over"
@@ -32,33 +45,38 @@ async fn overtaken(later: bool) -> Result<()> {
     right(&rig).await?;
     first.await.ok();
     tokio::time::sleep(Duration::from_secs(30)).await;
-    // The batch has arrived, and has written what is no longer so …
-    ensure!(slow.door.fencing().late_batches > 0, "nothing was late");
-    ensure!(
-        rig.held("users").await? == read_by_slow,
-        "the late batch did no harm at all"
-    );
-    // … but no state: those of the second stand.
-    ensure!(slow.door.fencing().states_overwritten == 0);
-    // In a delta round the slow one has lost its lease before it comes to write one.
-    ensure!(
-        later || slow.door.fencing().states_refused > 0,
-        "{:?}",
-        slow.door.fencing()
-    );
-    // One more sync, and it is as if it had never come.
+    let fencing = slow.door.fencing();
+    ensure!(fencing.late_batches > 0, "nothing was late");
+    ensure!(fencing.states_overwritten + fencing.records_overwritten == 0);
+    ensure!(fencing.records_refused > 0, "{fencing:?}");
+    match between {
+        // Nothing of what the second wrote was overwritten.
+        Between::Changed => right(&rig).await?,
+        // What the second knew to be gone bears no number that could have stopped the first …
+        Between::Removed => {
+            let held = rig.held("users").await?;
+            ensure!(held == read_by_slow, "it did no harm at all");
+        }
+    }
+    // … and one more sync makes it as if the first had never come.
     rig.sync().await?;
     right(&rig).await
 }
 
 #[test]
-fn a_late_batch_of_a_first_sync_is_made_good_by_the_next_sync() {
+fn a_late_batch_of_a_first_sync_overwrites_nothing() {
     muster_soak::log();
-    own_time::run(|| overtaken(false)).expect("it is made good");
+    own_time::run(|| overtaken(false, Between::Changed)).expect("it is turned away");
 }
 
 #[test]
-fn a_late_batch_of_a_delta_round_is_made_good_by_the_next_sync() {
+fn a_late_batch_of_a_delta_round_overwrites_nothing() {
     muster_soak::log();
-    own_time::run(|| overtaken(true)).expect("it is made good");
+    own_time::run(|| overtaken(true, Between::Changed)).expect("it is turned away");
+}
+
+#[test]
+fn a_late_batch_that_brings_back_what_is_gone_is_made_good_by_the_next_sync() {
+    muster_soak::log();
+    own_time::run(|| overtaken(false, Between::Removed)).expect("it is made good");
 }

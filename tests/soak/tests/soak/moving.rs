@@ -9,7 +9,7 @@ use muster_domain::{
 };
 use muster_platform::{
     Store, now,
-    store::{Batch, Lease, StoreError},
+    store::{Batch, Lease, Put, StoreError},
 };
 use muster_soak::{
     dice::Dice,
@@ -52,17 +52,17 @@ fn shown(record: &Record) -> String {
 }
 
 /// Writes new records whole, as a first sync does.
-async fn write(rig: &Rig, model: &mut Model, records: &[Record]) -> Result<()> {
-    let puts = records
-        .iter()
-        .map(|record| (record.key.clone(), record.to_text()));
+async fn write(rig: &Rig, lease: &Lease, model: &mut Model, records: &[Record]) -> Result<()> {
+    let puts = records.iter().map(|record| Put {
+        key: record.key.clone(),
+        text: record.to_text(),
+        held: false,
+    });
     let batch = Batch {
         puts: puts.collect(),
         ..Batch::default()
     };
-    rig.store
-        .write(rig.tenant, &SIGN_IN_ACTIVITY, &batch)
-        .await?;
+    rig.store.write(lease, &SIGN_IN_ACTIVITY, &batch).await?;
     model.extend(
         records
             .iter()
@@ -83,7 +83,7 @@ async fn story(seed: u64) -> Result<()> {
         (Dice::of(seed), Model::new(), Moving::of(&SIGN_IN_ACTIVITY));
     let keys: BTreeSet<String> = (0..1500).map(|_| key(&mut dice)).collect();
     let all: Vec<Record> = keys.iter().map(|key| signed_in(key, 0)).collect();
-    write(&rig, &mut model, &all).await?;
+    write(&rig, &lease, &mut model, &all).await?;
     for round in 1..12 {
         let many = *dice.one(&[1, 40, 150, 300, 300]);
         let keys: Vec<String> = (0..many).map(|_| dice.one(&all).key.clone()).collect();

@@ -218,6 +218,36 @@ fn a_next_link_that_loops_ends_incomplete_and_removes_nothing() {
 }
 
 #[test]
+fn a_next_link_that_loops_in_a_list_without_delta_is_not_its_end() {
+    test(async || {
+        let mut rig = Rig::new(&Setup::small(6, &["managed_devices"])).await?;
+        rig.sync().await?;
+        right(&rig).await?;
+        let held = rig.held("managed_devices").await?;
+        ensure!(held.len() > 1, "too few devices to lose one");
+        let first = held.keys().next();
+        let again = json!({
+            "value": [{"id": first, "deviceName": "alone"}],
+            "@odata.nextLink": "{graph}/v1.0/deviceManagement/managedDevices?$skiptoken=1",
+        });
+        let circle = vec![ScriptedAnswer::ok(again.to_string()); 20];
+        answer(&rig, "managedDevices", circle);
+        rig.simulator.clear_requests();
+        rig.sync().await?;
+        let state = rig.state("managed_devices").await?;
+        ensure!(state.phase == Phase::Incomplete, "{state:?}");
+        ensure!(rig.held("managed_devices").await?.len() == held.len());
+        ensure!(
+            rig.simulator.requests().len() < 12,
+            "it went round and round"
+        );
+        rig.simulator.clear_faults();
+        rig.sync().await?;
+        right(&rig).await
+    });
+}
+
+#[test]
 fn replayed_and_repeated_objects_are_kept_once_as_last_told() {
     test(async || {
         let mut rig = users(1).await?;
