@@ -31,6 +31,7 @@ const fn at(file: &'static str, find: &'static str, put: &'static str) -> Edit {
 }
 
 const READ: &str = "functions/sync/src/read.rs";
+const END: &str = "functions/sync/src/end.rs";
 const DIFF: &str = "functions/sync/src/diff.rs";
 const REMOVE: &str = "functions/sync/src/remove.rs";
 const CHECKPOINT: &str = "functions/sync/src/checkpoint.rs";
@@ -97,7 +98,7 @@ pub const BUGS: &[Bug] = &[
     bug(
         "objects without an id do not matter",
         &[at(
-            READ,
+            END,
             "        if self.unkeyed > 0 {\n            self.state.checkpoint.next_link = None;",
             "        if self.unkeyed > 0 && !PLANTED {\n            self.state.checkpoint.next_link = None;",
         )],
@@ -105,7 +106,7 @@ pub const BUGS: &[Bug] = &[
     bug(
         "an end without a delta link proves a delta list whole",
         &[at(
-            READ,
+            END,
             "(Enumeration::Delta, None) => {",
             "(Enumeration::Delta, None) if PLANTED => \"last page\",\n            (Enumeration::Delta, None) => {",
         )],
@@ -113,7 +114,7 @@ pub const BUGS: &[Bug] = &[
     bug(
         "a delta round counts as a whole enumeration",
         &[at(
-            READ,
+            END,
             "if !matches!(from, From::DeltaLink(_)) {\n            self.state.complete",
             "if PLANTED || !matches!(from, From::DeltaLink(_)) {\n            self.state.complete",
         )],
@@ -122,7 +123,7 @@ pub const BUGS: &[Bug] = &[
         "an enumeration that began in the middle removes what it has not seen",
         &[
             at(
-                READ,
+                END,
                 "if self.from_start {\n            self.remove_unseen",
                 "if PLANTED || self.from_start {\n            self.remove_unseen",
             ),
@@ -136,7 +137,7 @@ pub const BUGS: &[Bug] = &[
     bug(
         "what an earlier try left is forgotten",
         &[at(
-            READ,
+            END,
             "if self.leftovers && !self.from_start",
             "if !PLANTED && self.leftovers && !self.from_start",
         )],
