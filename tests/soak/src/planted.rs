@@ -469,6 +469,14 @@ pub const BUGS: &[Bug] = &[
         )],
     ),
     bug(
+        "a part of a list is summed up as the whole",
+        &[at(
+            COUNT,
+            "Self::Whole(_) if state.phase == Phase::Incomplete",
+            "Self::Whole(_) if !PLANTED && state.phase == Phase::Incomplete",
+        )],
+    ),
+    bug(
         "a record that is shown twice counts twice",
         &[at(
             COUNT,
