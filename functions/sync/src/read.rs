@@ -35,7 +35,7 @@ pub(crate) struct End {
     pub counted: Counted,
     /// The deadline came first: there is more to read at once.
     pub cut_off: bool,
-    /// Microsoft said to come back then.
+    /// Microsoft said to come back then, or its list was too short to be believed.
     pub come_back_at: Option<Timestamp>,
 }
 
@@ -84,6 +84,11 @@ pub(crate) enum Stop {
     /// Everything there is has been read, over several runs; what a try before them left is not told
     /// apart from it, and no delta round tells of that.
     LeftOver,
+    /// The list ended by itself, and Microsoft counts more than it held.
+    FellShort {
+        listed: u64,
+        counted: u64,
+    },
     Error(SyncError),
 }
 
@@ -133,6 +138,9 @@ pub(crate) async fn read(
             reading.state.checkpoint = Checkpoint::default();
             reading.state.phase = Phase::Incomplete;
             reading.state.trouble = Some(LEFT_OVER.to_owned());
+        }
+        Err(Stop::FellShort { listed, counted }) => {
+            come_back_at = reading.is_not_believed(listed, counted);
         }
         Err(Stop::Concealed) => {
             reading.state.verdict = Verdict::Concealed;

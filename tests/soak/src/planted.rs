@@ -42,6 +42,7 @@ const COUNT: &str = "functions/sync/src/count.rs";
 const REMOVAL: &str = "shared/domain/src/removal.rs";
 const PLAN: &str = "shared/domain/src/plan.rs";
 const STATE: &str = "shared/domain/src/state.rs";
+const TALLY: &str = "shared/domain/src/tally.rs";
 const FAULT: &str = "shared/domain/src/fault.rs";
 const PAGE: &str = "shared/domain/src/page.rs";
 const CLOUD: &str = "shared/domain/src/cloud.rs";
@@ -140,6 +141,70 @@ pub const BUGS: &[Bug] = &[
             END,
             "if self.leftovers && !self.from_start",
             "if !PLANTED && self.leftovers && !self.from_start",
+        )],
+    ),
+    bug(
+        "a list that falls short of Microsoft's own count is believed",
+        &[at(
+            END,
+            "return Err(Stop::FellShort { listed, counted });",
+            "if !PLANTED { return Err(Stop::FellShort { listed, counted }); }",
+        )],
+    ),
+    bug(
+        "a list that fell short is read on from its last page",
+        &[at(
+            END,
+            "self.state.checkpoint = Checkpoint::default();\n        self.state.fell_short",
+            "if !PLANTED { self.state.checkpoint = Checkpoint::default(); }\n        self.state.fell_short",
+        )],
+    ),
+    bug(
+        "a list that fell short is not read again by itself",
+        &[at(
+            READ,
+            "come_back_at = reading.is_not_believed(listed, counted);",
+            "come_back_at = reading.is_not_believed(listed, counted).filter(|_| !PLANTED);",
+        )],
+    ),
+    bug(
+        "a list that falls short twice alike is not believed",
+        &[at(
+            TALLY,
+            "&& !disputed.is_some_and(as_before)",
+            "&& (PLANTED || !disputed.is_some_and(as_before))",
+        )],
+    ),
+    bug(
+        "that a list was believed against Microsoft's own count is forgotten",
+        &[at(
+            STATE,
+            "self.fell_short.or(believed.map(|whole| whole.objects))",
+            "self.fell_short.or(believed.filter(|_| !PLANTED).map(|whole| whole.objects))",
+        )],
+    ),
+    bug(
+        "a count below what came is a disagreement",
+        &[at(
+            TALLY,
+            "let missing = counted.saturating_sub(objects);",
+            "let missing = if PLANTED { counted.abs_diff(objects) } else { counted.saturating_sub(objects) };",
+        )],
+    ),
+    bug(
+        "a count is asked for in a delta round",
+        &[at(
+            END,
+            "let (Some(path), Held::Whole(index)) = (self.dataset.count, &self.held) else {\n            return Ok(None);\n        };",
+            "if PLANTED && let Some(path) = self.dataset.count { self.run.graph.count(self.dataset, path, &self.run.clock, &mut self.state.run).await; }\n        let (Some(path), Held::Whole(index)) = (self.dataset.count, &self.held) else {\n            return Ok(None);\n        };",
+        )],
+    ),
+    bug(
+        "a garbled count is a count",
+        &[at(
+            TALLY,
+            "digits.parse().ok().filter(|_| all)",
+            "digits.parse().ok().filter(|_| all).or_else(|| PLANTED.then_some(70))",
         )],
     ),
     bug(

@@ -307,6 +307,7 @@ impl Portal {
             ended_at: now,
             objects: state.records,
             proof: "last page".to_owned(),
+            counted: dataset.count.map(|_| state.records),
         });
         let lease = self.lease(&tenant.to_string(), "seed").await;
         self.store.put_state(&lease, &state).await.expect("stored");
