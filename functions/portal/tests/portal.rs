@@ -332,9 +332,12 @@ async fn a_removal_that_waits_is_answered_between_syncs() {
     assert!(answered["at"].is_string());
     let whole = &allowed["datasets"][0]["completeness"];
     assert_eq!(
-        (&whole["objects"], &whole["proof"]),
-        (&json!(3), &json!("last page"))
+        (&whole["objects"], &whole["proof"], &whole["counted"]),
+        (&json!(3), &json!("last page"), &json!(3))
     );
+    let page = format!("/account/integration/microsoft365/{tenant}");
+    let page = manager.get(&page).await.text();
+    assert!(page.contains("3 objects, by the list's last page; Microsoft's own count says 3"));
     let keep = json!({"removals": {"users": "keep"}});
     let kept = manager.send("patch", &one, Some(keep)).await.json();
     assert_eq!(kept["datasets"][0]["held_removal"], Value::Null);

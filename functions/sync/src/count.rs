@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use muster_domain::{
     Dataset, DatasetState, Record,
     page::Entry,
+    state::Phase,
     summary::{Counter, Counts},
 };
 use muster_platform::store::{StoreError, Units};
@@ -85,6 +86,8 @@ impl Counted {
             return Ok(Units::default());
         }
         match self {
+            // A part of a list says nothing of the whole: what was counted before stays.
+            Self::Whole(_) if state.phase == Phase::Incomplete => return Ok(Units::default()),
             Self::Whole(counter) => {
                 counter.finish(state, counts);
                 return Ok(Units::default());

@@ -9,6 +9,7 @@ use muster_domain::{
     page::{self, Page},
     secret_policy::SecretPolicy,
     state::Counters,
+    tally,
 };
 use muster_platform::microsoft::{Microsoft, SignInFailure, Token};
 use secrecy::SecretString;
@@ -30,6 +31,9 @@ pub(crate) struct Graph<'a> {
 /// A missing-licence answer comes at times to tenants that have the licence (Microsoft Graph,
 /// known issues): it is believed the third time.
 const UNLICENSED_ANSWERS: u32 = 3;
+
+/// A count that takes longer is not waited for.
+const COUNT_WITHIN: Duration = Duration::from_secs(10);
 
 /// Stands for the number of a minting that Microsoft refused.
 const REFUSED: u32 = u32::MAX;
@@ -103,10 +107,7 @@ impl<'a> Graph<'a> {
                 Ok(page) => return Ok(page),
                 Err(fault) => fault,
             };
-            if let Fault::Throttled(told) = &fault {
-                let wait = told.unwrap_or_else(|| fault::back_off(tries));
-                paces.throttled(self.tenant, dataset, wait);
-            }
+            self.heed(dataset, &fault, tries);
             let pause = match &fault {
                 Fault::TokenRefused if !reminted => {
                     reminted = true;
@@ -127,6 +128,42 @@ impl<'a> Graph<'a> {
             }
             tokio::time::sleep(pause).await;
             tries += 1;
+        }
+    }
+
+    /// Microsoft's own count of what a list holds. It is worth one request and no wait: whatever is in
+    /// the way of it, it is not known.
+    pub async fn count(
+        &self,
+        dataset: &'static Dataset,
+        path: &str,
+        clock: &Clock,
+        counters: &mut Counters,
+    ) -> Option<u64> {
+        if clock.over() || self.microsoft.paces().ask(self.tenant, dataset).is_err() {
+            return None;
+        }
+        let url = self.hosts.graph(&format!("/v1.0{path}"));
+        let (_, token) = self.token.read().await.clone();
+        counters.requests += 1;
+        let asked = self.microsoft.count(dataset, url, &token.bearer);
+        let answer = tokio::time::timeout(clock.left().min(COUNT_WITHIN), asked).await;
+        let fault = match answer.ok()? {
+            Ok(answer) => return tally::read(&answer.body),
+            Err(fault) => fault,
+        };
+        // The count is not asked for again, but the service's other datasets wait as they are told.
+        self.heed(dataset, &fault, 0);
+        tracing::info!(tenant.id = %self.tenant, dataset = dataset.name, why = ?fault, "Microsoft's own count is not known");
+        None
+    }
+
+    /// Holds the service back for as long as Microsoft asks to wait.
+    fn heed(&self, dataset: &'static Dataset, fault: &Fault, tries: u32) {
+        if let Fault::Throttled(told) = fault {
+            let wait = told.unwrap_or_else(|| fault::back_off(tries));
+            let paces = self.microsoft.paces();
+            paces.throttled(self.tenant, dataset, wait);
         }
     }
 

@@ -4,6 +4,7 @@
 mod checkpoint;
 mod count;
 mod diff;
+mod end;
 mod fall_short;
 mod fetch;
 mod indexed;

@@ -1,5 +1,4 @@
-//! Reading one dataset: page by page, writing what changed, moving the checkpoint; and at the end
-//! removing what a complete enumeration has proven gone.
+//! Reading one dataset: page by page, writing what changed, moving the checkpoint, to the end (`end.rs`).
 
 use crate::{
     SyncError,
@@ -11,12 +10,12 @@ use crate::{
 };
 use jiff::{SignedDuration, Timestamp};
 use muster_domain::{
-    Dataset, DatasetState, Enumeration, Verdict,
+    Dataset, DatasetState, Verdict,
     fault::Fault,
     index,
     page::{Entry, Page},
     plan::From,
-    state::{Checkpoint, Completeness, Counters, Phase},
+    state::{Checkpoint, Counters, Phase},
 };
 use muster_platform::{
     now,
@@ -36,7 +35,7 @@ pub(crate) struct End {
     pub counted: Counted,
     /// The deadline came first: there is more to read at once.
     pub cut_off: bool,
-    /// Microsoft said to come back then.
+    /// Microsoft said to come back then, or its list was too short to be believed.
     pub come_back_at: Option<Timestamp>,
 }
 
@@ -59,7 +58,7 @@ pub(crate) struct Reading<'a> {
     /// Whether changes are recorded: from the second whole enumeration on.
     pub history: bool,
     /// Whether every object since the first page has been seen by this very enumeration.
-    from_start: bool,
+    pub from_start: bool,
     /// Whether a first enumeration found records of a try before it.
     pub leftovers: bool,
     /// Whether no page has named anything so far.
@@ -85,6 +84,11 @@ pub(crate) enum Stop {
     /// Everything there is has been read, over several runs; what a try before them left is not told
     /// apart from it, and no delta round tells of that.
     LeftOver,
+    /// The list ended by itself, and Microsoft counts more than it held.
+    FellShort {
+        listed: u64,
+        counted: u64,
+    },
     Error(SyncError),
 }
 
@@ -134,6 +138,9 @@ pub(crate) async fn read(
             reading.state.checkpoint = Checkpoint::default();
             reading.state.phase = Phase::Incomplete;
             reading.state.trouble = Some(LEFT_OVER.to_owned());
+        }
+        Err(Stop::FellShort { listed, counted }) => {
+            come_back_at = reading.is_not_believed(listed, counted);
         }
         Err(Stop::Concealed) => {
             reading.state.verdict = Verdict::Concealed;
@@ -365,57 +372,6 @@ impl<'a> Reading<'a> {
             .store
             .write(&self.run.lease, self.dataset, &batch)
             .await?;
-        Ok(())
-    }
-
-    /// The last page is written: what is proven now?
-    async fn end(&mut self, from: &From, delta_link: Option<String>) -> Result<(), Stop> {
-        let proof = match (self.dataset.enumeration, &delta_link) {
-            (Enumeration::Delta, None) => {
-                return Err(Stop::Fault(Fault::Refused {
-                    status: 200,
-                    code: "an answer that ends without a delta link".to_owned(),
-                }));
-            }
-            (Enumeration::Delta, Some(_)) => "deltaLink",
-            (Enumeration::Report, _) => "whole report",
-            (Enumeration::Single, _) => "single object",
-            (Enumeration::Full | Enumeration::SnapshotByDay, _) => "last page",
-        };
-        if self.unkeyed > 0 {
-            self.state.checkpoint.next_link = None;
-            self.state.phase = Phase::Incomplete;
-            self.state.trouble = Some(format!(
-                "{} objects came without an id and cannot be kept; nothing was removed.",
-                self.unkeyed
-            ));
-            return Ok(());
-        }
-        if self.from_start {
-            self.remove_unseen().await?;
-        }
-        let ended_at = now();
-        if !self.keeps_its_link(from, ended_at) {
-            self.state.checkpoint = Checkpoint {
-                delta_link_at: delta_link.as_ref().map(|_| ended_at),
-                delta_link,
-                ..Checkpoint::default()
-            };
-        }
-        if !matches!(from, From::DeltaLink(_)) {
-            self.state.complete = Some(Completeness {
-                began_at: self.enumeration_began,
-                ended_at,
-                objects: self.read,
-                proof: proof.to_owned(),
-            });
-        }
-        self.state.verdict = Verdict::Allowed;
-        if self.leftovers && !self.from_start && self.dataset.enumeration.proves_absence() {
-            return Err(Stop::LeftOver);
-        }
-        self.state.phase = Phase::Fresh;
-        self.state.last_success_at = Some(ended_at);
         Ok(())
     }
 }

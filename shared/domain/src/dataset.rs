@@ -22,6 +22,9 @@ pub struct Dataset {
     pub query: &'static [(&'static str, &'static str)],
     /// How its objects are enumerated.
     pub enumeration: Enumeration,
+    /// Where Microsoft's own count of them is, below `/v1.0`; a whole list is held against it
+    /// (`tally.rs`).
+    pub count: Option<&'static str>,
     /// The column that names a record.
     pub key: Key,
     /// The columns, in storage order: appended to, never reordered (a test pins the order).

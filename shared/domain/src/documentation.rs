@@ -90,13 +90,17 @@ fn section(page: &mut String, dataset: &Dataset) {
         ),
         ("Key", key),
     ];
+    let counted = dataset.count.map(|path| {
+        let held_against = "a whole list is held against Microsoft's own count";
+        ("Counted", format!("`GET /v1.0{path}`: {held_against}"))
+    });
     let _ = writeln!(
         page,
         "\n## {}\n\n{}: {}\n",
         dataset.name, dataset.title, dataset.about
     );
     let _ = writeln!(page, "| | |\n|---|---|");
-    for (name, value) in facts {
+    for (name, value) in facts.into_iter().chain(counted) {
         let _ = writeln!(page, "| {name} | {} |", cell(&value));
     }
     let _ = writeln!(page, "\n| column | type | source | |\n|---|---|---|---|");

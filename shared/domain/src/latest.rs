@@ -160,6 +160,7 @@ mod tests {
             ended_at: at(second + 1),
             objects: 7,
             proof: "last page".to_owned(),
+            counted: None,
         });
         state.run.requests = u64::try_from(second).expect("after 1970");
         state
@@ -189,12 +190,14 @@ mod tests {
     #[test]
     fn only_times_and_counters_may_differ() {
         assert!(looked_at(10).says_the_same(&looked_at(99)));
-        let changes: [fn(&mut DatasetState); 6] = [
+        let changes: [fn(&mut DatasetState); 8] = [
             |state| state.records += 1,
             |state| state.complete = None,
             |state| state.trouble = Some("there is one".to_owned()),
             |state| state.checkpoint.delta_link = Some("elsewhere".to_owned()),
             |state| state.complete.as_mut().expect("it is whole").objects += 1,
+            |state| state.complete.as_mut().expect("it is whole").counted = Some(7),
+            |state| state.fell_short = Some(6),
             |state| state.removal_allowed = true,
         ];
         for change in changes {

@@ -33,6 +33,7 @@ pub mod state;
 pub mod summary;
 pub mod sync_state;
 pub mod table;
+pub mod tally;
 pub mod token;
 pub mod verdict;
 

@@ -1,6 +1,6 @@
 //! Where each dataset of a tenant stands: the stored facts behind every "fresh" and every gap.
 
-use crate::{Dataset, Verdict, index::IndexMark, summary::Counts};
+use crate::{Dataset, Verdict, index::IndexMark, summary::Counts, tally};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -33,6 +33,10 @@ pub struct DatasetState {
     /// The last enumeration that was proven complete.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub complete: Option<Completeness>,
+    /// How many objects the last whole list held, where that fell short of Microsoft's own count and
+    /// was not believed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fell_short: Option<u64>,
     /// The stored index, where it may be believed; absent while the dataset is being written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub index: Option<IndexMark>,
@@ -181,6 +185,9 @@ pub struct Completeness {
     pub objects: u64,
     /// What proved it: `deltaLink`, `last page`, `whole report`, `single object`.
     pub proof: String,
+    /// What Microsoft itself counted then, where it has a count and gave it.
+    #[serde(default)]
+    pub counted: Option<u64>,
 }
 
 /// A removal too large to believe without asking.
@@ -227,6 +234,7 @@ impl DatasetState {
             run: Counters::default(),
             checkpoint: Checkpoint::default(),
             complete: None,
+            fell_short: None,
             index: None,
             held_removal: None,
             removal_allowed: false,
@@ -249,6 +257,16 @@ impl DatasetState {
             self.checkpoint.delta_link = None;
             self.index = None;
         }
+    }
+
+    /// How many objects a whole list held that Microsoft's own count was above: the last one, which was
+    /// not believed for it, or the one that was believed all the same.
+    pub fn disputed(&self) -> Option<u64> {
+        let believed = self.complete.as_ref().filter(|whole| {
+            let counted = whole.counted;
+            counted.is_some_and(|counted| tally::lacks(whole.objects, counted))
+        });
+        self.fell_short.or(believed.map(|whole| whole.objects))
     }
 
     /// Whether the records held may be counted: some enumeration was whole once.

@@ -298,6 +298,7 @@ mod tests {
                 ended_at: now,
                 objects: 0,
                 proof: String::new(),
+                counted: None,
             });
             let (mut by_text, mut by_record) =
                 (Counter::new(dataset, now), Counter::new(dataset, now));

@@ -192,6 +192,16 @@ fn the_first_requests_are_these() {
 }
 
 #[test]
+fn what_is_counted_is_the_list_that_is_read() {
+    for dataset in ALL {
+        let Some(count) = dataset.count else { continue };
+        let list = dataset.path.trim_end_matches("/delta");
+        assert_eq!(count, format!("{list}/$count"), "{}", dataset.name);
+        assert!(dataset.query.is_empty(), "{} is filtered", dataset.name);
+    }
+}
+
+#[test]
 fn every_required_permission_feeds_a_dataset() {
     for permission in Permission::required() {
         assert!(

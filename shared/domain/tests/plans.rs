@@ -62,6 +62,7 @@ fn synced() -> Vec<DatasetState> {
             ended_at: start(),
             objects: 10,
             proof: "last page".into(),
+            counted: None,
         });
         if dataset.name == "users" {
             state.checkpoint.delta_link =

@@ -221,12 +221,15 @@ impl Replay {
     async fn forward(&self, place: &str, headers: &HeaderMap) -> Result<(StatusCode, Bytes)> {
         let inner = &self.inner;
         let bearer = headers.get(header::AUTHORIZATION).context("a token")?;
-        let answer = inner
+        let mut request = inner
             .http
             .get(inner.upstream.join(place)?)
-            .header(header::AUTHORIZATION, bearer)
-            .send()
-            .await?;
+            .header(header::AUTHORIZATION, bearer);
+        // Without it a list's own count is refused.
+        if let Some(level) = headers.get(CONSISTENCY) {
+            request = request.header(CONSISTENCY, level);
+        }
+        let answer = request.send().await?;
         let status = answer.status();
         let body = answer.text().await?;
         let body = body.replace(inner.upstream.as_str(), inner.own.as_str());
@@ -234,6 +237,7 @@ impl Replay {
     }
 }
 
+const CONSISTENCY: header::HeaderName = header::HeaderName::from_static("consistencylevel");
 const USED: header::HeaderName = header::HeaderName::from_static("x-ms-throttle-limit-percentage");
 
 async fn answer(State(replay): State<Replay>, uri: Uri, headers: HeaderMap) -> Response {

@@ -31,6 +31,7 @@ const fn at(file: &'static str, find: &'static str, put: &'static str) -> Edit {
 }
 
 const READ: &str = "functions/sync/src/read.rs";
+const END: &str = "functions/sync/src/end.rs";
 const DIFF: &str = "functions/sync/src/diff.rs";
 const REMOVE: &str = "functions/sync/src/remove.rs";
 const CHECKPOINT: &str = "functions/sync/src/checkpoint.rs";
@@ -41,6 +42,7 @@ const COUNT: &str = "functions/sync/src/count.rs";
 const REMOVAL: &str = "shared/domain/src/removal.rs";
 const PLAN: &str = "shared/domain/src/plan.rs";
 const STATE: &str = "shared/domain/src/state.rs";
+const TALLY: &str = "shared/domain/src/tally.rs";
 const FAULT: &str = "shared/domain/src/fault.rs";
 const PAGE: &str = "shared/domain/src/page.rs";
 const CLOUD: &str = "shared/domain/src/cloud.rs";
@@ -97,7 +99,7 @@ pub const BUGS: &[Bug] = &[
     bug(
         "objects without an id do not matter",
         &[at(
-            READ,
+            END,
             "        if self.unkeyed > 0 {\n            self.state.checkpoint.next_link = None;",
             "        if self.unkeyed > 0 && !PLANTED {\n            self.state.checkpoint.next_link = None;",
         )],
@@ -105,7 +107,7 @@ pub const BUGS: &[Bug] = &[
     bug(
         "an end without a delta link proves a delta list whole",
         &[at(
-            READ,
+            END,
             "(Enumeration::Delta, None) => {",
             "(Enumeration::Delta, None) if PLANTED => \"last page\",\n            (Enumeration::Delta, None) => {",
         )],
@@ -113,7 +115,7 @@ pub const BUGS: &[Bug] = &[
     bug(
         "a delta round counts as a whole enumeration",
         &[at(
-            READ,
+            END,
             "if !matches!(from, From::DeltaLink(_)) {\n            self.state.complete",
             "if PLANTED || !matches!(from, From::DeltaLink(_)) {\n            self.state.complete",
         )],
@@ -122,7 +124,7 @@ pub const BUGS: &[Bug] = &[
         "an enumeration that began in the middle removes what it has not seen",
         &[
             at(
-                READ,
+                END,
                 "if self.from_start {\n            self.remove_unseen",
                 "if PLANTED || self.from_start {\n            self.remove_unseen",
             ),
@@ -136,9 +138,73 @@ pub const BUGS: &[Bug] = &[
     bug(
         "what an earlier try left is forgotten",
         &[at(
-            READ,
+            END,
             "if self.leftovers && !self.from_start",
             "if !PLANTED && self.leftovers && !self.from_start",
+        )],
+    ),
+    bug(
+        "a list that falls short of Microsoft's own count is believed",
+        &[at(
+            END,
+            "return Err(Stop::FellShort { listed, counted });",
+            "if !PLANTED { return Err(Stop::FellShort { listed, counted }); }",
+        )],
+    ),
+    bug(
+        "a list that fell short is read on from its last page",
+        &[at(
+            END,
+            "self.state.checkpoint = Checkpoint::default();\n        self.state.fell_short",
+            "if !PLANTED { self.state.checkpoint = Checkpoint::default(); }\n        self.state.fell_short",
+        )],
+    ),
+    bug(
+        "a list that fell short is not read again by itself",
+        &[at(
+            READ,
+            "come_back_at = reading.is_not_believed(listed, counted);",
+            "come_back_at = reading.is_not_believed(listed, counted).filter(|_| !PLANTED);",
+        )],
+    ),
+    bug(
+        "a list that falls short twice alike is not believed",
+        &[at(
+            TALLY,
+            "&& !disputed.is_some_and(as_before)",
+            "&& (PLANTED || !disputed.is_some_and(as_before))",
+        )],
+    ),
+    bug(
+        "that a list was believed against Microsoft's own count is forgotten",
+        &[at(
+            STATE,
+            "self.fell_short.or(believed.map(|whole| whole.objects))",
+            "self.fell_short.or(believed.filter(|_| !PLANTED).map(|whole| whole.objects))",
+        )],
+    ),
+    bug(
+        "a count below what came is a disagreement",
+        &[at(
+            TALLY,
+            "let missing = counted.saturating_sub(objects);",
+            "let missing = if PLANTED { counted.abs_diff(objects) } else { counted.saturating_sub(objects) };",
+        )],
+    ),
+    bug(
+        "a count is asked for in a delta round",
+        &[at(
+            END,
+            "let (Some(path), Held::Whole(index)) = (self.dataset.count, &self.held) else {\n            return Ok(None);\n        };",
+            "if PLANTED && let Some(path) = self.dataset.count { self.run.graph.count(self.dataset, path, &self.run.clock, &mut self.state.run).await; }\n        let (Some(path), Held::Whole(index)) = (self.dataset.count, &self.held) else {\n            return Ok(None);\n        };",
+        )],
+    ),
+    bug(
+        "a garbled count is a count",
+        &[at(
+            TALLY,
+            "digits.parse().ok().filter(|_| all)",
+            "digits.parse().ok().filter(|_| all).or_else(|| PLANTED.then_some(70))",
         )],
     ),
     bug(
@@ -497,6 +563,14 @@ pub const BUGS: &[Bug] = &[
             COUNT,
             "if !run.lease.goes_on && Counter::shift",
             "if (PLANTED || !run.lease.goes_on) && Counter::shift",
+        )],
+    ),
+    bug(
+        "a part of a list is summed up as the whole",
+        &[at(
+            COUNT,
+            "Self::Whole(_) if state.phase == Phase::Incomplete",
+            "Self::Whole(_) if !PLANTED && state.phase == Phase::Incomplete",
         )],
     ),
     bug(

@@ -277,6 +277,11 @@ impl Rig {
         changed.context("the integration is there")
     }
 
+    /// When the tenant is due next.
+    pub fn next_due(&self) -> Option<jiff::Timestamp> {
+        self.schedule.next(self.tenant)
+    }
+
     /// The states of the datasets that are on, by name.
     ///
     /// # Errors

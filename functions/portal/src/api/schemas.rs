@@ -284,6 +284,7 @@ fn dataset_of_tenant() -> Value {
         }))),
         "completeness": maybe(object(json!({
             "began_at": time(), "ended_at": time(), "objects": whole(), "proof": text(),
+            "counted": maybe(whole()),
         }))),
     }))
 }

@@ -199,7 +199,10 @@ fn dataset_row(view: &IntegrationView, dataset: &DatasetView, now: Timestamp) ->
             td {
                 (ago_or_never(dataset.last_success_at, now))
                 @if let Some(whole) = &dataset.completeness {
-                    p.muted.small { "Read whole " (ago(whole.ended_at, now)) ": " (count(whole.objects)) @if whole.objects == 1 { " object" } @else { " objects" } ", by " (words::proof(&whole.proof)) }
+                    p.muted.small {
+                        "Read whole " (ago(whole.ended_at, now)) ": " (count(whole.objects)) @if whole.objects == 1 { " object" } @else { " objects" } ", by " (words::proof(&whole.proof))
+                        @if let Some(counted) = whole.counted { "; Microsoft's own count says " (count(counted)) }
+                    }
                 }
                 @if let Some(answer) = &dataset.answered_removal {
                     p.muted.small {

@@ -312,6 +312,7 @@ impl Portal {
             ended_at: now,
             objects: state.records,
             proof: "last page".to_owned(),
+            counted: dataset.count.map(|_| state.records),
         });
         self.store.put_state(&lease, &state).await.expect("stored");
         self.store.release_lease(&lease).await.expect("released");

@@ -11,6 +11,7 @@ pub const ACTIVE_USERS: Dataset = Dataset {
     path: "/reports/getOffice365ActiveUserDetail(period='D30')",
     query: &[],
     enumeration: Enumeration::Report,
+    count: None,
     key: Key::Column("user_principal_name"),
     columns: &[
         Column::new(

@@ -14,6 +14,7 @@ pub const APPLICATIONS: Dataset = Dataset {
     path: "/applications",
     query: &[("$filter", "appId eq '{client_id}'")],
     enumeration: Enumeration::Full,
+    count: None,
     key: Key::ColumnOr("id", "app_id"),
     columns: &[
         Column::new(

@@ -11,6 +11,7 @@ pub const DETECTED_APPS: Dataset = Dataset {
     path: "/deviceManagement/detectedApps",
     query: &[],
     enumeration: Enumeration::Full,
+    count: None,
     key: Key::Column("id"),
     columns: &[
         Column::new(

@@ -15,6 +15,7 @@ pub const MANAGED_DEVICES: Dataset = Dataset {
     path: "/deviceManagement/managedDevices",
     query: &[],
     enumeration: Enumeration::Full,
+    count: None,
     key: Key::Column("id"),
     columns: &[
         Column::new("id", "id", Kind::Text, "The Intune device id."),

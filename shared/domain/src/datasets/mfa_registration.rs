@@ -11,6 +11,7 @@ pub const MFA_REGISTRATION: Dataset = Dataset {
     path: "/reports/authenticationMethods/userRegistrationDetails",
     query: &[],
     enumeration: Enumeration::Full,
+    count: None,
     key: Key::Column("id"),
     columns: &[
         Column::new("id", "id", Kind::Text, "The user's object id."),

@@ -11,6 +11,7 @@ pub const MOBILE_APPS: Dataset = Dataset {
     path: "/deviceAppManagement/mobileApps",
     query: &[],
     enumeration: Enumeration::Full,
+    count: None,
     key: Key::Column("id"),
     columns: &[
         Column::new("id", "id", Kind::Text, "The app's id."),

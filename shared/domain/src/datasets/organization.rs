@@ -11,6 +11,7 @@ pub const ORGANIZATION: Dataset = Dataset {
     path: "/organization",
     query: &[],
     enumeration: Enumeration::Full,
+    count: None,
     key: Key::Column("id"),
     columns: &[
         Column::new("id", "id", Kind::Text, "The directory (tenant) id."),

@@ -11,6 +11,7 @@ pub const REPORT_SETTINGS: Dataset = Dataset {
     path: "/admin/reportSettings",
     query: &[],
     enumeration: Enumeration::Single,
+    count: None,
     key: Key::Constant("report_settings"),
     columns: &[Column::new(
         "display_concealed_names",

@@ -11,6 +11,7 @@ pub const SECURE_SCORES: Dataset = Dataset {
     path: "/security/secureScores",
     query: &[],
     enumeration: Enumeration::SnapshotByDay,
+    count: None,
     key: Key::Column("id"),
     columns: &[
         Column::new(

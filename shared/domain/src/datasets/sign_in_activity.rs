@@ -14,6 +14,7 @@ pub const SIGN_IN_ACTIVITY: Dataset = Dataset {
     path: "/users",
     query: &[],
     enumeration: Enumeration::Full,
+    count: None,
     key: Key::Column("id"),
     columns: &[
         Column::new("id", "id", Kind::Text, "The user's object id."),

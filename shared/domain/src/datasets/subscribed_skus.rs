@@ -11,6 +11,7 @@ pub const SUBSCRIBED_SKUS: Dataset = Dataset {
     path: "/subscribedSkus",
     query: &[],
     enumeration: Enumeration::Full,
+    count: None,
     // `id` is `{tenant id}_{sku id}`; users are joined on `sku_id`.
     key: Key::Column("id"),
     columns: &[

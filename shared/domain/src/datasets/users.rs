@@ -11,6 +11,7 @@ pub const USERS: Dataset = Dataset {
     path: "/users/delta",
     query: &[],
     enumeration: Enumeration::Delta,
+    count: Some("/users/$count"),
     key: Key::Column("id"),
     columns: &[
         Column::new("id", "id", Kind::Text, "The object id."),

@@ -5,7 +5,9 @@ use muster_domain::{
     Dataset, Enumeration,
     cloud::Hosts,
     fault::{self, Fault},
+    tally,
 };
+use reqwest::{RequestBuilder, Response};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
@@ -38,11 +40,8 @@ impl Microsoft {
         bearer: &SecretString,
     ) -> Result<Answer, Fault> {
         let http = self.http.client().map_err(passing)?;
-        let request = http
-            .get(url)
-            .bearer_auth(bearer.expose_secret())
-            .header("x-ms-throttle-priority", "low");
-        let response = request.send().await.map_err(passing)?;
+        let response = asking(http.get(url), bearer).send().await;
+        let response = response.map_err(passing)?;
         if response.status().is_redirection() && dataset.enumeration == Enumeration::Report {
             let location = response
                 .headers()
@@ -59,32 +58,61 @@ impl Microsoft {
                     response.status().as_u16()
                 )));
             }
-            return whole(response).await;
+            return whole(response, LONGEST_BODY).await;
         }
-        let status = response.status().as_u16();
-        if response.status().is_success() {
-            return whole(response).await;
-        }
-        if response.status().is_redirection() {
-            return Err(foreign());
-        }
-        let retry_after = response
-            .headers()
-            .get(reqwest::header::RETRY_AFTER)
-            .and_then(|v| v.to_str().ok())
-            .map(str::to_owned);
-        let body = whole(response)
-            .await
-            .map(|answer| answer.body)
-            .unwrap_or_default();
-        Err(fault::classify(
-            dataset,
-            status,
-            retry_after.as_deref(),
-            &body,
-            crate::now(),
-        ))
+        accepted(dataset, response, LONGEST_BODY).await
     }
+
+    /// Asks Graph for its own count of a dataset's objects. It counts only for those who accept that the
+    /// number comes a little later than what it counts.
+    /// <https://learn.microsoft.com/graph/aad-advanced-queries>
+    ///
+    /// # Errors
+    /// A fault, which says why the count is not known.
+    pub async fn count(
+        &self,
+        dataset: &Dataset,
+        url: Url,
+        bearer: &SecretString,
+    ) -> Result<Answer, Fault> {
+        let http = self.http.client().map_err(passing)?;
+        let request = asking(http.get(url), bearer).header("consistencylevel", "eventual");
+        let response = request.send().await.map_err(passing)?;
+        accepted(dataset, response, tally::LONGEST).await
+    }
+}
+
+fn asking(request: RequestBuilder, bearer: &SecretString) -> RequestBuilder {
+    request
+        .bearer_auth(bearer.expose_secret())
+        .header("x-ms-throttle-priority", "low")
+}
+
+/// The body of an answer that is no refusal.
+async fn accepted(dataset: &Dataset, response: Response, longest: usize) -> Result<Answer, Fault> {
+    let status = response.status();
+    if status.is_success() {
+        return whole(response, longest).await;
+    }
+    if status.is_redirection() {
+        return Err(foreign());
+    }
+    let retry_after = response
+        .headers()
+        .get(reqwest::header::RETRY_AFTER)
+        .and_then(|v| v.to_str().ok())
+        .map(str::to_owned);
+    let body = whole(response, LONGEST_BODY)
+        .await
+        .map(|answer| answer.body)
+        .unwrap_or_default();
+    Err(fault::classify(
+        dataset,
+        status.as_u16(),
+        retry_after.as_deref(),
+        &body,
+        crate::now(),
+    ))
 }
 
 fn passing(error: reqwest::Error) -> Fault {
@@ -98,7 +126,7 @@ fn foreign() -> Fault {
     }
 }
 
-async fn whole(mut response: reqwest::Response) -> Result<Answer, Fault> {
+async fn whole(mut response: Response, longest: usize) -> Result<Answer, Fault> {
     let quota_used = response
         .headers()
         .get("x-ms-throttle-limit-percentage")
@@ -107,7 +135,7 @@ async fn whole(mut response: reqwest::Response) -> Result<Answer, Fault> {
     let mut body = Vec::with_capacity(usize::try_from(length).unwrap_or(0).min(LONGEST_GUESS));
     loop {
         match response.chunk().await {
-            Ok(Some(chunk)) if body.len() + chunk.len() > LONGEST_BODY => {
+            Ok(Some(chunk)) if body.len() + chunk.len() > longest => {
                 return Err(Fault::Refused {
                     status: 200,
                     code: "an answer too large to read".to_owned(),

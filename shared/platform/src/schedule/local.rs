@@ -71,6 +71,14 @@ impl LocalSchedule {
         Ok(there)
     }
 
+    /// When the tenant is due next.
+    pub fn next(&self, tenant: TenantId) -> Option<Timestamp> {
+        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let entry = entries.get(&tenant)?;
+        let every = entry.every.as_ref().map(|(_, at)| at);
+        entry.once.iter().chain(every).min().copied()
+    }
+
     fn change(&self, change: impl FnOnce(&mut BTreeMap<TenantId, Entry>)) {
         change(&mut self.entries.lock().unwrap_or_else(PoisonError::into_inner));
         self.changed.notify_one();

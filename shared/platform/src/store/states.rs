@@ -219,6 +219,7 @@ mod tests {
                 ended_at: next(1633 + i),
                 objects: 0,
                 proof: "last page".to_owned(),
+                counted: None,
             });
             state.run.read = 9_871 * (1 + i.unsigned_abs());
             state.run.unchanged = state.run.read;

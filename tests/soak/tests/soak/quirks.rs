@@ -3,7 +3,10 @@
 
 use anyhow::{Result, ensure};
 use microsoft_simulator::{Fault, FaultKind, ScriptedAnswer};
-use muster_domain::state::Phase;
+use muster_domain::{
+    DatasetState,
+    state::{Checkpoint, Phase},
+};
 use muster_platform::now;
 use muster_soak::{
     own_time,
@@ -12,6 +15,7 @@ use muster_soak::{
 };
 use serde_json::{Value, json};
 use std::{future::Future, time::Duration};
+use tokio::time::Instant;
 
 fn test<F: Future<Output = Result<()>>>(story: impl FnOnce() -> F + Send) {
     muster_soak::log();
@@ -384,5 +388,212 @@ fn an_object_that_moves_between_pages_is_kept_once_or_comes_back() {
         scripted(&mut rig, vec![page(&[user("b", "B")], None)]).await?;
         ensure!(names(&rig).await? == ["A", "B", "C"]);
         Ok(())
+    });
+}
+
+/// Users of whom some are gone, as the next list will tell: a whole one, since the last is a week old.
+async fn a_loss(of: u32, gone: u32) -> Result<Rig> {
+    let rig = synced(of).await?;
+    rig.microsoft.delete_users(gone);
+    rig.simulator.advance(Duration::from_secs(8 * 86_400));
+    Ok(rig)
+}
+
+/// Whatever Microsoft holds, its own count says so from now on.
+fn counted(rig: &Rig, kind: FaultKind) {
+    rig.simulator.clear_faults();
+    rig.simulator.add_fault(Fault::next("/$count", 99, kind));
+}
+
+fn says(count: u64) -> FaultKind {
+    FaultKind::Answer(ScriptedAnswer::ok(count.to_string()))
+}
+
+/// How often the count was asked for, as it has to be.
+fn asked_for_the_count(rig: &Rig) -> usize {
+    let asked = rig.simulator.requests();
+    let counts = asked.iter().filter(|r| r.path.ends_with("/users/$count"));
+    let eventual = |name: Option<&String>| name.is_some_and(|level| level == "eventual");
+    counts
+        .filter(|r| eventual(r.headers.get("consistencylevel")))
+        .count()
+}
+
+fn is_not_believed(state: &DatasetState, counted: u64, listed: u64) -> Result<()> {
+    let told = format!("Microsoft counts {counted} users, and its list ended after {listed}.");
+    let trouble = state.trouble.as_deref().unwrap_or_default();
+    ensure!(
+        state.phase == Phase::Incomplete && trouble.starts_with(&told),
+        "{state:?}"
+    );
+    ensure!(state.fell_short == Some(listed) && state.checkpoint == Checkpoint::default());
+    Ok(())
+}
+
+#[test]
+fn a_count_that_disagrees_holds_a_whole_list_back_once() {
+    test(async || {
+        let mut rig = a_loss(40, 1).await?;
+        let before = rig.state("users").await?;
+        counted(&rig, says(70));
+        rig.sync().await?;
+        let state = rig.state("users").await?;
+        is_not_believed(&state, 70, 39)?;
+        ensure!(state.complete == before.complete && state.run.removed == 0);
+        ensure!(
+            rig.held("users").await?.len() == 40,
+            "the missing one is kept"
+        );
+        let summaries = rig.store.summaries(rig.tenant).await?;
+        ensure!(summaries.last().and_then(|s| s.counts.users) == Some(40));
+        let soon = now().checked_add(jiff::SignedDuration::from_mins(5))?;
+        ensure!(rig.next_due().is_some_and(|at| at <= soon), "{state:?}");
+        // The same again: two lists agree, and the count is known to differ.
+        rig.sync().await?;
+        right(&rig).await?;
+        let state = rig.state("users").await?;
+        let whole = state.complete.as_ref().expect("it is whole");
+        ensure!(
+            (whole.objects, whole.counted) == (39, Some(70)),
+            "{state:?}"
+        );
+        ensure!(state.fell_short.is_none() && state.run.removed == 1);
+        // A week later it still differs, and that is known.
+        rig.simulator.advance(Duration::from_secs(8 * 86_400));
+        rig.sync().await?;
+        right(&rig).await
+    });
+}
+
+#[test]
+fn a_count_that_disagrees_twice_leaves_a_great_loss_to_the_guard() {
+    test(async || {
+        let mut rig = a_loss(40, 30).await?;
+        counted(&rig, says(99));
+        rig.sync().await?;
+        let state = rig.state("users").await?;
+        is_not_believed(&state, 99, 10)?;
+        ensure!(state.held_removal.is_none(), "nobody is asked yet");
+        for _ in 0..2 {
+            rig.sync().await?;
+            let state = rig.state("users").await?;
+            let held = state.held_removal.expect("it is asked");
+            ensure!((held.records, held.of) == (30, 40), "{held:?}");
+            ensure!(state.phase == Phase::Fresh);
+            ensure!(rig.held("users").await?.len() == 40);
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn a_count_that_disagrees_by_little_or_downwards_changes_nothing() {
+    test(async || {
+        for count in [0, 3, 39, 59] {
+            let mut rig = a_loss(40, 1).await?;
+            counted(&rig, says(count));
+            rig.sync().await?;
+            right(&rig).await?;
+            let whole = rig.state("users").await?.complete.expect("it is whole");
+            ensure!((whole.objects, whole.counted) == (39, Some(count)));
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn a_count_that_cannot_be_had_is_asked_for_once_and_changes_nothing() {
+    test(async || {
+        let ok = |body: &str| FaultKind::Answer(ScriptedAnswer::ok(body));
+        for kind in [
+            FaultKind::Status(429, Some("600".to_owned())),
+            FaultKind::Status(429, None),
+            FaultKind::Status(401, None),
+            FaultKind::Status(404, None),
+            FaultKind::Status(410, None),
+            FaultKind::HtmlBody(503),
+            FaultKind::Reset,
+            FaultKind::Truncate,
+            FaultKind::HalfGzip,
+            FaultKind::Hang(Duration::from_secs(3600)),
+            ok(""),
+            ok("seventy"),
+            ok(r#"{"value": 70}"#),
+            ok(&"7".repeat(2000)),
+        ] {
+            let mut rig = a_loss(40, 1).await?;
+            counted(&rig, kind.clone());
+            rig.simulator.clear_requests();
+            let began = Instant::now();
+            rig.sync().await?;
+            ensure!(began.elapsed() < Duration::from_secs(20), "{kind:?}");
+            right(&rig).await?;
+            let state = rig.state("users").await?;
+            let whole = state.complete.expect("it is whole");
+            ensure!((whole.objects, whole.counted) == (39, None), "{kind:?}");
+            ensure!(state.run.throttled_ms == 0, "{kind:?}");
+            let asked = asked_for_the_count(&rig);
+            // What was never answered is not in the simulator's log.
+            let hung = matches!(kind, FaultKind::Hang(_));
+            ensure!(hung || asked == 1, "asked {asked} times of {kind:?}");
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn a_list_that_ends_before_its_last_pages_is_caught_by_the_count() {
+    test(async || {
+        let mut rig = users(200).await?;
+        let cut_after = |pages: u32| Fault {
+            path_contains: "skiptoken".to_owned(),
+            from: pages,
+            count: 1,
+            kind: FaultKind::Answer(page(&[], None)),
+        };
+        rig.simulator.add_fault(cut_after(10));
+        rig.sync().await?;
+        let state = rig.state("users").await?;
+        is_not_believed(&state, 200, 40)?;
+        ensure!(state.complete.is_none(), "{state:?}");
+        for summary in rig.store.summaries(rig.tenant).await? {
+            ensure!(summary.counts.users.is_none(), "{summary:?}");
+        }
+        rig.sync().await?;
+        right(&rig).await?;
+        // A week later it lacks no more than the guard would let go.
+        rig.simulator.advance(Duration::from_secs(8 * 86_400));
+        rig.simulator.clear_faults();
+        rig.simulator.add_fault(cut_after(44));
+        rig.sync().await?;
+        is_not_believed(&rig.state("users").await?, 200, 176)?;
+        ensure!(rig.held("users").await?.len() == 200);
+        rig.sync().await?;
+        right(&rig).await?;
+        let whole = rig.state("users").await?.complete.expect("it is whole");
+        ensure!((whole.objects, whole.counted) == (200, Some(200)));
+        Ok(())
+    });
+}
+
+#[test]
+fn the_count_is_asked_for_at_the_end_of_a_whole_list_and_in_no_delta_round() {
+    test(async || {
+        let mut rig = users(9).await?;
+        let worker = rig.worker(0).await?;
+        let one_page = Delivery {
+            no_time: true,
+            ..Delivery::default()
+        };
+        rig.deliver(&worker, one_page).await;
+        ensure!(asked_for_the_count(&rig) == 0, "the list goes on");
+        rig.deliver(&worker, Delivery::default()).await;
+        ensure!(asked_for_the_count(&rig) == 1);
+        right(&rig).await?;
+        rig.microsoft.change_users(2);
+        rig.sync().await?;
+        rig.sync().await?;
+        ensure!(asked_for_the_count(&rig) == 1, "a delta round is no list");
+        right(&rig).await
     });
 }

@@ -1,0 +1,113 @@
+//! What the end of a list proves, and what follows from it.
+
+use crate::{
+    diff::Held,
+    read::{Reading, Stop},
+};
+use jiff::{SignedDuration, Timestamp};
+use muster_domain::{
+    Enumeration, Verdict,
+    fault::Fault,
+    plan::From,
+    state::{Checkpoint, Completeness, Phase},
+    tally,
+};
+use muster_platform::now;
+
+/// A list that ended too early is looked at again so much later.
+const READ_AGAIN_IN: SignedDuration = SignedDuration::from_mins(5);
+
+impl Reading<'_> {
+    /// The last page is written: what is proven now?
+    pub(crate) async fn end(
+        &mut self,
+        from: &From,
+        delta_link: Option<String>,
+    ) -> Result<(), Stop> {
+        let proof = match (self.dataset.enumeration, &delta_link) {
+            (Enumeration::Delta, None) => {
+                return Err(Stop::Fault(Fault::Refused {
+                    status: 200,
+                    code: "an answer that ends without a delta link".to_owned(),
+                }));
+            }
+            (Enumeration::Delta, Some(_)) => "deltaLink",
+            (Enumeration::Report, _) => "whole report",
+            (Enumeration::Single, _) => "single object",
+            (Enumeration::Full | Enumeration::SnapshotByDay, _) => "last page",
+        };
+        if self.unkeyed > 0 {
+            self.state.checkpoint.next_link = None;
+            self.state.phase = Phase::Incomplete;
+            self.state.trouble = Some(format!(
+                "{} objects came without an id and cannot be kept; nothing was removed.",
+                self.unkeyed
+            ));
+            return Ok(());
+        }
+        let counted = self.counted_by_microsoft().await?;
+        if self.from_start {
+            self.remove_unseen().await?;
+        }
+        let ended_at = now();
+        if !self.keeps_its_link(from, ended_at) {
+            self.state.checkpoint = Checkpoint {
+                delta_link_at: delta_link.as_ref().map(|_| ended_at),
+                delta_link,
+                ..Checkpoint::default()
+            };
+        }
+        if !matches!(from, From::DeltaLink(_)) {
+            self.state.complete = Some(Completeness {
+                began_at: self.enumeration_began,
+                ended_at,
+                objects: self.read,
+                proof: proof.to_owned(),
+                counted,
+            });
+        }
+        self.state.verdict = Verdict::Allowed;
+        if self.leftovers && !self.from_start && self.dataset.enumeration.proves_absence() {
+            return Err(Stop::LeftOver);
+        }
+        self.state.phase = Phase::Fresh;
+        self.state.last_success_at = Some(ended_at);
+        Ok(())
+    }
+
+    /// Holds a whole list against Microsoft's own count, where there is one and it can be had.
+    async fn counted_by_microsoft(&mut self) -> Result<Option<u64>, Stop> {
+        let (Some(path), Held::Whole(index)) = (self.dataset.count, &self.held) else {
+            return Ok(None);
+        };
+        let listed = index.len() - index.unseen();
+        let (graph, clock) = (&self.run.graph, &self.run.clock);
+        let requests = &mut self.state.run;
+        let counted = graph.count(self.dataset, path, clock, requests).await;
+        if let Some(counted) = counted
+            && tally::falls_short(listed, counted, self.state.disputed())
+        {
+            return Err(Stop::FellShort { listed, counted });
+        }
+        self.state.fell_short = None;
+        Ok(counted)
+    }
+
+    /// A list that held fewer objects than Microsoft counts is read again, from its start; says when.
+    pub(crate) fn is_not_believed(&mut self, listed: u64, counted: u64) -> Option<Timestamp> {
+        let again_at = now().checked_add(READ_AGAIN_IN).ok();
+        let when = again_at.map_or_else(
+            || "with the next sync".to_owned(),
+            |at| at.strftime("at %H:%M UTC").to_string(),
+        );
+        self.state.checkpoint = Checkpoint::default();
+        self.state.fell_short = Some(listed);
+        self.state.verdict = Verdict::Allowed;
+        self.state.phase = Phase::Incomplete;
+        self.state.trouble = Some(format!(
+            "Microsoft counts {counted} {}, and its list ended after {listed}. Nothing was removed; the list is read again {when}.",
+            self.dataset.title.to_lowercase(),
+        ));
+        again_at
+    }
+}

@@ -1,0 +1,85 @@
+//! Whether a list that ended of itself held all that Microsoft counts.
+//!
+//! Microsoft counts users and groups beside their lists: `GET /users/$count` with the header
+//! `ConsistencyLevel: eventual` answers a number as plain text ("List users", get only a count,
+//! <https://learn.microsoft.com/graph/api/user-list>). The number comes from an index that follows the
+//! directory a little later ("Advanced query capabilities on Microsoft Entra ID objects",
+//! <https://learn.microsoft.com/graph/aad-advanced-queries>), so that a small difference says nothing, and
+//! neither does a number below what came.
+
+use crate::removal::FEW;
+
+/// No answer with a count is longer, in bytes.
+pub const LONGEST: usize = 32;
+
+/// The number in an answer: digits, and perhaps a byte order mark before and white space around them.
+/// `None` is not known.
+pub fn read(body: &[u8]) -> Option<u64> {
+    let text = std::str::from_utf8(body).ok()?;
+    let digits = text.trim_start_matches('\u{feff}').trim();
+    let all = digits.bytes().all(|byte| byte.is_ascii_digit());
+    digits.parse().ok().filter(|_| all)
+}
+
+/// Whether so many objects are fewer than were counted, by more than 20 and by more than one in a
+/// hundred of the count.
+pub fn lacks(objects: u64, counted: u64) -> bool {
+    let missing = counted.saturating_sub(objects);
+    missing > FEW && missing > counted / 100
+}
+
+/// Whether a list of so many objects falls short of Microsoft's count, and is not to be believed.
+/// `disputed` is how many an earlier list held that fell short: where this one holds about as many,
+/// two whole lists agree against a count that is known to differ, and the list is believed.
+pub fn falls_short(objects: u64, counted: u64, disputed: Option<u64>) -> bool {
+    let as_before = |before| !lacks(objects, before) && !lacks(before, objects);
+    lacks(objects, counted) && !disputed.is_some_and(as_before)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_and_nothing_else_is_a_count() {
+        assert_eq!(read(b"893"), Some(893));
+        assert_eq!(read("\u{feff}10000\r\n".as_bytes()), Some(10_000));
+        assert_eq!(read(b"0"), Some(0));
+        let garbled: [&[u8]; 9] = [
+            b"",
+            b" ",
+            b"-1",
+            b"+1",
+            b"8 93",
+            b"1e3",
+            b"{\"value\":893}",
+            b"99999999999999999999",
+            &[0xff, b'8'],
+        ];
+        for body in garbled {
+            assert_eq!(read(body), None, "{body:?}");
+        }
+    }
+
+    #[test]
+    fn a_list_lacks_what_is_more_than_a_few_and_more_than_a_hundredth() {
+        assert!(!lacks(0, 20));
+        assert!(lacks(0, 21));
+        assert!(!lacks(9_900, 10_000), "a hundredth");
+        assert!(lacks(9_899, 10_000));
+        assert!(!lacks(1_980, 2_000), "a few");
+        assert!(lacks(1_979, 2_000));
+        assert!(!lacks(10_000, 9_000), "the count comes after");
+        assert!(lacks(0, u64::MAX));
+    }
+
+    #[test]
+    fn a_list_that_falls_short_twice_alike_is_believed() {
+        assert!(falls_short(9_000, 10_000, None));
+        assert!(!falls_short(9_000, 10_000, Some(9_000)));
+        assert!(!falls_short(9_050, 10_000, Some(9_000)));
+        assert!(falls_short(8_000, 10_000, Some(9_000)), "it shrank again");
+        assert!(falls_short(9_200, 10_000, Some(9_000)), "it grows");
+        assert!(!falls_short(10_000, 10_000, Some(9_000)));
+    }
+}
