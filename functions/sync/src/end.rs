@@ -49,6 +49,8 @@ impl Reading<'_> {
         if self.from_start {
             self.remove_unseen().await?;
         }
+        // Before the state says that all is well: it may be stored together with what is packed.
+        self.pack().await?;
         let ended_at = now();
         if !self.keeps_its_link(from, ended_at) {
             self.state.checkpoint = Checkpoint {

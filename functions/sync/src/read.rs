@@ -209,6 +209,11 @@ impl<'a> Reading<'a> {
         };
         let history = state.complete.is_some();
         let from_start = *from == From::Start;
+        if from_start {
+            // Why the list is read from its start would be forgotten where this falls short, too.
+            state.checkpoint.delta_link = None;
+            state.checkpoint.delta_link_at = None;
+        }
         let resumed = matches!(from, From::NextLink(_));
         let enumeration_began = state.checkpoint.began_at.filter(|_| resumed);
         let read = if resumed { state.checkpoint.objects } else { 0 };

@@ -208,6 +208,22 @@ pub const BUGS: &[Bug] = &[
         )],
     ),
     bug(
+        "what moved is stored after the state says that all is well",
+        &[at(
+            END,
+            "        self.pack().await?;\n        let ended_at",
+            "        if !PLANTED { self.pack().await?; }\n        let ended_at",
+        )],
+    ),
+    bug(
+        "after a crash, a list that falls short forgets why it was read from its start",
+        &[at(
+            READ,
+            "        if from_start {\n",
+            "        if from_start && !PLANTED {\n",
+        )],
+    ),
+    bug(
         "concealed names are keys",
         &[
             at(

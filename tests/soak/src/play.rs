@@ -408,12 +408,16 @@ async fn judge(
     Ok(())
 }
 
-/// What was held and is still at Microsoft's is held, and nothing that is nowhere: for a tenant that
-/// has not changed since.
+/// What was held and is still at Microsoft's is held, and nothing that is nowhere; and what was read since
+/// `began` and is called fresh is as it is at Microsoft's: for a tenant that has not changed since.
 ///
 /// # Errors
 /// What is lost or invented.
-pub async fn kept(rig: &Rig, before: &BTreeMap<&'static str, Records>) -> Result<()> {
+pub async fn kept(
+    rig: &Rig,
+    before: &BTreeMap<&'static str, Records>,
+    began: Timestamp,
+) -> Result<()> {
     for (name, before) in before {
         let (held, truth) = (rig.held(name).await?, rig.truth(name)?);
         for (key, object) in &held {
@@ -425,7 +429,8 @@ pub async fn kept(rig: &Rig, before: &BTreeMap<&'static str, Records>) -> Result
             .find(|key| truth.contains_key(*key) && !held.contains_key(*key));
         ensure!(lost.is_none(), "{name} has lost {lost:?}");
         let state = rig.states().await?.remove(*name);
-        if state.is_some_and(|state| state.phase == Phase::Fresh) && held != *before {
+        let read = |state: &DatasetState| state.last_attempt_at.is_some_and(|at| at >= began);
+        if state.is_some_and(|state| state.phase == Phase::Fresh && read(&state)) {
             same(name, &held, &truth).context("it is called fresh")?;
         }
     }

@@ -26,6 +26,8 @@ enum Story {
     /// Everybody has signed in once since the first reading; now some did again, one goes by another
     /// name, one came and one is gone.
     SignIns,
+    /// The same, and nothing but some signed in.
+    SignInsAlone,
 }
 
 /// Where it crashes.
@@ -40,7 +42,7 @@ async fn before(story: Story) -> Result<(Rig, Worker)> {
     let setup = Setup {
         largest_page: 2,
         ..match story {
-            Story::SignIns => Setup::small(5, &["sign_in_activity"]),
+            Story::SignIns | Story::SignInsAlone => Setup::small(5, &["sign_in_activity"]),
             _ => Setup::small(5, &["users", "subscribed_skus"]),
         }
     };
@@ -54,7 +56,7 @@ async fn before(story: Story) -> Result<(Rig, Worker)> {
     if matches!(story, Story::LaterWhole) {
         rig.simulator.advance(Duration::from_secs(8 * 86_400));
     }
-    if matches!(story, Story::SignIns) {
+    if matches!(story, Story::SignIns | Story::SignInsAlone) {
         let users: Vec<Uuid> = rig
             .truth("users")?
             .keys()
@@ -68,13 +70,15 @@ async fn before(story: Story) -> Result<(Rig, Worker)> {
         for (second, user) in (100..).zip(&users[1..4]) {
             sign_in(&rig.microsoft, *user, second);
         }
-        rig.microsoft.delete_user(users[0]);
-        rig.microsoft.add_users(1);
-        rig.microsoft.set_user_property(
-            users[2],
-            "userPrincipalName",
-            "another@soak.example".into(),
-        );
+        if matches!(story, Story::SignIns) {
+            rig.microsoft.delete_user(users[0]);
+            rig.microsoft.add_users(1);
+            rig.microsoft.set_user_property(
+                users[2],
+                "userPrincipalName",
+                "another@soak.example".into(),
+            );
+        }
         let asked = muster_platform::now();
         rig.change(|integration| integration.sync.requested_at = Some(asked))
             .await?;
@@ -107,12 +111,13 @@ async fn crash(story: Story, point: Point) -> Result<bool> {
         Point::AfterWrite(nth) => worker.door.after_call(Calls::Writes, nth, die),
         Point::AtRequest(nth) => rig.simulator.at_request("/", nth, die),
     }
+    let began = muster_platform::now();
     let task = tokio::spawn(rig.delivery(&worker, Delivery::default()));
     *running.lock().expect("no panic") = Some(task.abort_handle());
     let died = task.await.is_err();
     worker.door.clear();
     rig.simulator.clear_occasions();
-    kept(&rig, &held).await.context("after the crash")?;
+    kept(&rig, &held, began).await.context("after the crash")?;
     rig.sync().await?;
     right(&rig).await.context("after the next sync")?;
     Ok(died)
@@ -153,6 +158,11 @@ fn a_delta_round_may_crash_anywhere() {
 #[test]
 fn a_day_of_sign_ins_may_crash_anywhere() {
     enumerate(Story::SignIns);
+}
+
+#[test]
+fn a_day_of_nothing_but_sign_ins_may_crash_anywhere() {
+    enumerate(Story::SignInsAlone);
 }
 
 #[test]
