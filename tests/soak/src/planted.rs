@@ -49,6 +49,7 @@ const CLOUD: &str = "shared/domain/src/cloud.rs";
 const MOVING: &str = "shared/domain/src/moving.rs";
 const INDEX: &str = "shared/domain/src/index.rs";
 const BATCHES: &str = "shared/platform/src/store/batches.rs";
+const STATEMENTS: &str = "shared/platform/src/store/statements.rs";
 const RECORDS: &str = "shared/platform/src/store/records.rs";
 const STATES: &str = "shared/platform/src/store/states.rs";
 const PACKS: &str = "shared/platform/src/store/moving.rs";
@@ -504,7 +505,7 @@ pub const BUGS: &[Bug] = &[
     bug(
         "a stale worker's batch changes newer records",
         &[at(
-            BATCHES,
+            STATEMENTS,
             "        push_number(&mut body, lease);\n        body.push_str(\"]}\");",
             "        let condition = !matches!(write, Write::Put(put) if !put.held);\n        push_number(&mut body, if PLANTED && condition { 999_999 } else { lease });\n        body.push_str(\"]}\");",
         )],

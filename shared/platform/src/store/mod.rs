@@ -17,6 +17,7 @@ mod leases;
 mod moving;
 mod packed;
 mod records;
+mod statements;
 mod states;
 mod summaries;
 mod tables;
