@@ -22,6 +22,9 @@ const SHOWN: u64 = 1;
 const GONE: u64 = 0;
 /// Runs beside the first before all is written anew.
 const MOST_RUNS: usize = 12;
+/// Changes beside the stored runs before all is written anew: a megabyte, since they are kept beside the
+/// records.
+const MOST_MOVED: u64 = 1 << 16;
 
 /// However well an index is kept, it is made anew from the records this often.
 const MADE_ANEW: SignedDuration = SignedDuration::from_hours(7 * 24);
@@ -123,7 +126,7 @@ pub struct Index {
     /// None is empty, and each begins after the last one's end.
     blocks: Vec<Vec<Pair>>,
     live: u64,
-    /// What differs from the stored runs; `None` once that is as much as there is.
+    /// What differs from the stored runs; `None` once that is as much as there is, or too much.
     moved: Option<Vec<Pair>>,
     runs: usize,
     stored: u64,
@@ -321,7 +324,7 @@ impl Index {
     fn note(&mut self, pair: Pair) {
         if let Some(moved) = &mut self.moved {
             moved.push(pair);
-            if moved.len() as u64 > self.stored.max(64) {
+            if moved.len() as u64 > self.stored.clamp(64, MOST_MOVED) {
                 self.moved = None;
             }
         }
@@ -470,6 +473,12 @@ mod tests {
             assert_eq!(shown, (Shown::Same, false));
         }
         assert_eq!(again.unsaved(), Unsaved::Nothing);
+        for record in 0..200_000_u32 {
+            again.show(name(&record.to_string()), mark(2));
+        }
+        let bytes = again.memory() / 200_000;
+        assert!(bytes < 2 * PAIR_BYTES, "{bytes} bytes a changed record");
+        assert_eq!(again.unsaved(), Unsaved::All);
     }
 
     #[test]
