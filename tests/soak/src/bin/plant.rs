@@ -9,8 +9,15 @@ use serde_json::Value;
 use std::{
     fmt::Write,
     fs,
+    io::{BufRead, BufReader},
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+        mpsc::{self, RecvTimeoutError},
+    },
+    thread,
     time::{Duration, Instant},
 };
 
@@ -46,27 +53,50 @@ fn main() -> Result<()> {
     if let Some(test) = caught(&tests, None)? {
         bail!("without any bug {test} fails");
     }
+    let chosen: Vec<usize> = (0..BUGS.len())
+        .filter(|number| only.is_empty() || only.contains(number))
+        .collect();
+    let caught = all(&tests, &chosen)?;
     let (mut table, mut survivors) = (String::new(), 0);
-    for (number, bug) in BUGS.iter().enumerate() {
-        if !only.is_empty() && !only.contains(&number) {
-            continue;
-        }
-        let began = Instant::now();
-        let by = caught(&tests, Some(number))?;
+    for (number, by) in caught {
         survivors += usize::from(by.is_none());
         let by = by.map_or_else(|| "**nothing**".to_owned(), |test| format!("`{test}`"));
-        println!(
-            "{number} {}: {by} ({:.0} s)",
-            bug.name,
-            began.elapsed().as_secs_f64()
-        );
-        writeln!(table, "| {} | {by} |", bug.name)?;
+        writeln!(table, "| {} | {by} |", BUGS[number].name)?;
     }
-    println!("{survivors} survived");
+    println!("{survivors} of {} survived", chosen.len());
     if only.is_empty() {
         write_down(&root, &table)?;
     }
     Ok(())
+}
+
+/// Which test catches each of these bugs, in their order. As many are in force at a time, each in processes
+/// of its own, as there are processors.
+fn all(tests: &[PathBuf], chosen: &[usize]) -> Result<Vec<(usize, Option<String>)>> {
+    let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    let work = || -> Result<()> {
+        while let Some(&number) = chosen.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let began = Instant::now();
+            let by = caught(tests, Some(number))?;
+            let told = by.as_deref().unwrap_or("NOTHING");
+            let (name, took) = (BUGS[number].name, began.elapsed().as_secs());
+            println!("{number} {name}: {told} ({took} s)");
+            let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
+            done.push((number, by));
+        }
+        Ok(())
+    };
+    let workers = thread::available_parallelism().map_or(1, usize::from);
+    thread::scope(|scope| {
+        let workers: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
+        workers.into_iter().try_for_each(|worker| {
+            let ended = worker.join();
+            ended.unwrap_or_else(|_| bail!("a worker panicked"))
+        })
+    })?;
+    let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+    done.sort_by_key(|(number, _)| *number);
+    Ok(done)
 }
 
 /// Copies what git knows of the workspace, with the bugs planted. What is the same is left, so that it is
@@ -150,41 +180,67 @@ fn build(tree: &Path, target: &Path) -> Result<Vec<PathBuf>> {
         .filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let tests = messages.filter(|message| message["profile"]["test"] == true);
     let tests = tests.filter_map(|message| message["executable"].as_str().map(PathBuf::from));
-    Ok(tests.collect())
+    let mut tests: Vec<PathBuf> = tests.collect();
+    // The short ones first.
+    let soak = |test: &PathBuf| test.to_string_lossy().contains("/soak-");
+    tests.sort_by_key(|test| (soak(test), test.clone()));
+    Ok(tests)
 }
 
 /// Runs the tests with one bug in force, the long ones last; the first that fails, if any does.
 fn caught(tests: &[PathBuf], number: Option<usize>) -> Result<Option<String>> {
-    for filter in [["--skip", "schedules::"], ["schedules::", "--quiet"]] {
+    // That the places of the bugs are found is no test of the engine.
+    let short: &[&str] = &["--skip", "schedules::", "--skip", "planted::"];
+    for filter in [short, &["schedules::"]] {
         for test in tests {
-            let mut run = Command::new("timeout");
-            run.arg(PATIENCE.as_secs().to_string())
-                .arg(test)
-                .args(filter);
-            // That the places of the bugs are found is no test of the engine.
-            run.args(["--skip", "planted::"]).env_remove(NUMBER);
-            if let Some(number) = number {
-                run.env(NUMBER, number.to_string());
-            }
-            let crate_of = |test: &Path| {
+            if let Some(failed) = failing(test, filter, number)? {
                 let name = test.file_stem().unwrap_or_default().to_string_lossy();
-                name.rsplit_once('-')
-                    .map_or(name.to_string(), |(name, _)| name.to_owned())
-            };
-            let ran = run.stdin(Stdio::null()).output()?;
-            if ran.status.success() {
-                continue;
+                let name = name.rsplit_once('-').map_or(&*name, |(name, _)| name);
+                return Ok(Some(format!("{name} {failed}")));
             }
-            let said = String::from_utf8_lossy(&ran.stdout);
-            let failed = said.lines().rev().find_map(|line| {
-                line.strip_prefix("    ")
-                    .filter(|name| name.contains("::") || !name.contains(' '))
-            });
-            let failed = failed.unwrap_or("its time limit").trim();
-            return Ok(Some(format!("{} {failed}", crate_of(test))));
         }
     }
     Ok(None)
+}
+
+/// Runs one executable's tests until one fails, and gives its name.
+fn failing(test: &Path, filter: &[&str], number: Option<usize>) -> Result<Option<String>> {
+    let mut run = Command::new(test);
+    run.args(filter).env_remove(NUMBER);
+    if let Some(number) = number {
+        run.env(NUMBER, number.to_string());
+    }
+    run.stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null());
+    let mut ran = run.spawn()?;
+    let said = BufReader::new(ran.stdout.take().context("its output")?);
+    let (tell, told) = mpsc::channel();
+    thread::spawn(move || {
+        let lines = said.lines().map_while(Result::ok);
+        let failed = |line: String| {
+            Some(
+                line.strip_prefix("test ")?
+                    .split_once(" ... FAILED")?
+                    .0
+                    .to_owned(),
+            )
+        };
+        if let Some(name) = lines.filter_map(failed).next() {
+            // Nobody listens any more where it has taken too long.
+            let _ = tell.send(name);
+        }
+    });
+    let failed = match told.recv_timeout(PATIENCE) {
+        Ok(name) => Some(name),
+        Err(RecvTimeoutError::Timeout) => Some("its time limit".to_owned()),
+        Err(RecvTimeoutError::Disconnected) if ran.wait()?.success() => None,
+        Err(RecvTimeoutError::Disconnected) => Some("the process died".to_owned()),
+    };
+    // It may have ended by itself.
+    let _ = ran.kill();
+    ran.wait()?;
+    Ok(failed)
 }
 
 fn write_down(root: &Path, table: &str) -> Result<()> {
