@@ -8,7 +8,10 @@ use crate::{
 use anyhow::{Context, Result, bail, ensure};
 use jiff::Timestamp;
 use microsoft_simulator::TenantHandle;
-use muster_domain::state::{DatasetState, Phase};
+use muster_domain::{
+    removal,
+    state::{DatasetState, Phase},
+};
 use serde_json::{Map, Value, json};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -237,8 +240,38 @@ pub async fn play(schedule: &Schedule) -> Result<Played> {
         rig.sync().await.context("the round that follows")?;
         played.deliveries += 1;
     }
+    if answer_removals(&rig).await? {
+        rig.sync().await.context("the sync after the answer")?;
+        played.deliveries += 1;
+    }
     right(&rig).await.context("after the last sync")?;
     Ok(played)
+}
+
+/// Answers yes where a dataset asks whether its records may go; whether any does. It may ask only where
+/// Microsoft holds nothing of it any more, or so much less that the guard is for it.
+async fn answer_removals(rig: &Rig) -> Result<bool> {
+    let mut answered = false;
+    for (name, state) in rig.states().await? {
+        let Some(asked) = state.held_removal else {
+            continue;
+        };
+        let (held, truth) = (rig.held(&name).await?, rig.truth(&name)?);
+        let gone = held.keys().filter(|key| !truth.contains_key(*key)).count() as u64;
+        ensure!(
+            asked.records == gone && asked.of == held.len() as u64,
+            "{name} asks about {asked:?}, and {gone} of {} are gone",
+            held.len()
+        );
+        ensure!(
+            truth.is_empty() || gone > removal::FEW,
+            "{name} asks about {gone} records of {}",
+            held.len()
+        );
+        rig.allow_removal(&name).await?;
+        answered = true;
+    }
+    Ok(answered)
 }
 
 async fn play_round(

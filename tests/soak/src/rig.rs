@@ -303,6 +303,19 @@ impl Rig {
         states.remove(dataset).context("a state")
     }
 
+    /// Answers yes to the removal that a dataset asks about, as the portal does.
+    ///
+    /// # Errors
+    /// When a worker has the tenant, or the store does not take it.
+    pub async fn allow_removal(&self, dataset: &str) -> Result<()> {
+        let lease = self.store.acquire_lease(self.tenant, "portal", now());
+        let lease = lease.await?.context("no worker has the tenant")?;
+        let mut state = self.state(dataset).await?;
+        state.removal_allowed = true;
+        self.store.put_state(&lease, &state).await?;
+        Ok(self.store.release_lease(&lease).await?)
+    }
+
     /// What is held of a dataset.
     ///
     /// # Errors

@@ -154,16 +154,6 @@ async fn a_great_loss() -> Result<Rig> {
     Ok(rig)
 }
 
-async fn allow(rig: &Rig) -> Result<()> {
-    let lease = rig.store.acquire_lease(rig.tenant, "portal", now()).await?;
-    let lease = lease.expect("nobody holds it");
-    let mut state = rig.state("users").await?;
-    state.removal_allowed = true;
-    rig.store.put_state(&lease, &state).await?;
-    rig.store.release_lease(&lease).await?;
-    Ok(())
-}
-
 #[test]
 fn a_great_loss_waits_for_an_answer_and_then_goes() {
     test(async || {
@@ -174,7 +164,7 @@ fn a_great_loss_waits_for_an_answer_and_then_goes() {
         // It is asked again and again, and nothing goes without an answer.
         rig.sync().await?;
         ensure!(rig.held("users").await?.len() == 40);
-        allow(&rig).await?;
+        rig.allow_removal("users").await?;
         rig.sync().await?;
         right(&rig).await?;
         ensure!(
@@ -197,7 +187,7 @@ fn an_answer_is_for_what_was_asked_about_and_no_more() {
         rig.microsoft.delete_users(30);
         rig.simulator.advance(Duration::from_secs(8 * 86_400));
         rig.sync().await?;
-        allow(&rig).await?;
+        rig.allow_removal("users").await?;
         // Thirty were allowed to go; now all eighty seem to be gone.
         let empty =
             r#"{"value": [], "@odata.deltaLink": "{graph}/v1.0/users/delta?$deltatoken=x"}"#;
