@@ -10,6 +10,7 @@ pub mod process;
 pub mod python;
 pub mod replay;
 pub mod report;
+pub mod secrets;
 pub mod share;
 pub mod tenant;
 pub mod whole;

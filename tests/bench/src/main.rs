@@ -11,6 +11,10 @@ use muster_bench::{
     tenant::{How, Measured, Tenant},
     whole,
 };
+use muster_domain::{
+    index::{self, Index, Mark},
+    record::digest,
+};
 use std::{path::Path, time::Duration};
 
 const USAGE: &str = "usage: bench [tables [USERS …]] | chain [USERS [SECONDS]] | pace [USERS] | many [TENANTS [USERS]] | whole [USERS …] | cost [USERS …]";
@@ -68,13 +72,20 @@ async fn tables(sizes: &[u32]) -> Result<()> {
     let python = python::interpreter()?;
     let mut text = format!("{}\n\n", report::machine()?);
     say(&mut text, report::HEAD);
+    let mut starts = Vec::new();
     for &users in sizes {
-        enumerations(users, &python, &mut text).await?;
+        let first = enumerations(users, &python, &mut text).await?;
+        starts.push(format!("{:.1} ms", first.as_secs_f64() * 1e3));
     }
     for &users in sizes.iter().filter(|users| **users <= 10_000) {
         steady_day(users, &mut text).await?;
     }
     small_function(&python, &mut text).await?;
+    let started = format!(
+        "\nFrom the start of the process to its first request to Graph, the lease, the states and a token included: {}, at each size's first sync.\n",
+        starts.join(", ")
+    );
+    say(&mut text, &started);
     let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/performance.md");
     report::write(Path::new(page), &text)
 }
@@ -93,8 +104,9 @@ fn row(name: String, records: u32, fewest: Option<u64>, measured: Measured) -> R
     }
 }
 
-/// A first sync and one of everything with nothing changed, beside the reference.
-async fn enumerations(users: u32, python: &Path, text: &mut String) -> Result<()> {
+/// A first sync and one of everything with nothing changed, beside the reference; how long the first
+/// took from its start to its first request to Graph.
+async fn enumerations(users: u32, python: &Path, text: &mut String) -> Result<Duration> {
     let tenant = Tenant::connect(users, USERS_ALONE).await?;
     let how = How {
         batches: Batches::Accepted,
@@ -116,8 +128,7 @@ async fn enumerations(users: u32, python: &Path, text: &mut String) -> Result<()
     let reference = tenant.reference(python.to_owned(), how).await?;
     let name = format!("Python, {users} users, every sync");
     say(text, &row(name, users, pages, reference).line());
-    eprintln!("start to first request: {to_first:?}");
-    Ok(())
+    Ok(to_first)
 }
 
 /// A day on which 1 % of the users changed and 60 % signed in.
@@ -178,9 +189,29 @@ async fn chain(users: u32, seconds: u32) -> Result<()> {
     print!("{}", report::HEAD);
     let name = format!("Muster, {users} users, {} invocations", done.invocations);
     let pages = Some(tenant.user_pages);
+    let peak = measured.used.peak_megabytes;
     print!("{}", row(name, users, pages, measured).line());
+    let index = index_megabytes(users);
+    println!(
+        "the index of {users} records takes {index:.1} MB; the peak without it is {:.1} MB",
+        peak - index
+    );
     anyhow::ensure!(done.users == Some(u64::from(users)), "not all of them");
     Ok(())
+}
+
+/// What the index of so many records takes in memory, when they come in no order.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "an index has far less than 2^52 bytes"
+)]
+fn index_megabytes(records: u32) -> f64 {
+    let mut held = Index::new();
+    for number in 0..records {
+        let name = number.to_string();
+        held.stored(index::name(&name), Mark::of(digest(&name)));
+    }
+    held.memory() as f64 / (1024.0 * 1024.0)
 }
 
 /// The reports on authentication methods, 5 requests in 10 seconds, against a bucket of that quota.

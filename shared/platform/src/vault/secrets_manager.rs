@@ -31,8 +31,8 @@ pub struct SecretsManagerVault {
     cached: Arc<Mutex<HashMap<TenantId, SecretString>>>,
 }
 
-/// Secrets kept in a warm environment.
-const CACHED: usize = 1000;
+/// Secrets kept in a warm environment: more than an MSP has tenants, and still few megabytes.
+const CACHED: usize = 10_000;
 
 impl SecretsManagerVault {
     /// Secrets named `<prefix><tenant id>`, encrypted with `kms_key` or the account's own key.
