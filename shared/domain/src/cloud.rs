@@ -69,6 +69,17 @@ impl Cloud {
         format!("https://{}/.default", self.graph_host())
     }
 
+    /// The audience of a federated credential: one that is right in another cloud is answered
+    /// AADSTS700212. Microsoft, "CloudMetadataKeyNames.FederatedCredentialAudience"; the names of the
+    /// national clouds as AzureAD/microsoft-identity-web (issue 3672, pull request 3435) has them.
+    pub fn token_exchange_audience(self) -> &'static str {
+        match self {
+            Self::Global => "api://AzureADTokenExchange",
+            Self::GccHigh | Self::Dod => "api://AzureADTokenExchangeUSGov",
+            Self::China => "api://AzureADTokenExchangeChina",
+        }
+    }
+
     /// Domains that a usage report's download may be on.
     fn report_domains(self) -> &'static [&'static str] {
         match self {

@@ -31,7 +31,7 @@ use muster_domain::{
     integration::PermissionState,
     renewal::{LEAST_LIFE_DAYS, MOST_LIFE_DAYS},
 };
-use muster_platform::microsoft::{AUDIENCE, WebIdentity};
+use muster_platform::microsoft::WebIdentity;
 use std::sync::Arc;
 
 /// The page.
@@ -359,7 +359,7 @@ fn federated(
                             dl.facts {
                                 dt { "Issuer" } dd { code { (identity.issuer) } }
                                 dt { "Subject (Value)" } dd { code { (identity.subject) } }
-                                dt { "Audience" } dd { code { (AUDIENCE) } }
+                                dt { "Audience" } dd { code { (view.cloud.token_exchange_audience()) } }
                             }
                         }
                         li {

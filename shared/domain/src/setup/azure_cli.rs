@@ -1,6 +1,6 @@
 //! Azure CLI, for Azure Cloud Shell.
 
-use super::{AUDIENCE, GRAPH, Proof, Setup};
+use super::{GRAPH, Proof, Setup};
 use crate::expiry::CredentialKind;
 use serde_json::json;
 
@@ -107,7 +107,7 @@ again az rest --method PATCH --output none \
                 ));
             }
             Proof::Federated { issuer, subject } => {
-                let body = json!({"name": "muster", "issuer": issuer, "subject": subject, "audiences": [AUDIENCE]});
+                let body = json!({"name": "muster", "issuer": issuer, "subject": subject, "audiences": [self.cloud.token_exchange_audience()]});
                 script.push_str(&format!(
                     r#"
 # Muster's role at AWS is trusted without a secret.

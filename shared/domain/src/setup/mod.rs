@@ -102,7 +102,6 @@ impl Language {
 
 /// Microsoft Graph's own application id.
 pub const GRAPH: &str = "00000003-0000-0000-c000-000000000000";
-const AUDIENCE: &str = "api://AzureADTokenExchange";
 
 impl Setup {
     /// The script.
@@ -193,14 +192,18 @@ mod tests {
             issuer: "https://issuer.example".into(),
             subject: "arn:aws:iam::1:role/muster".into(),
         };
-        for language in Language::ALL {
-            let script = setup.script(language);
-            for word in [
-                "https://issuer.example",
-                "arn:aws:iam::1:role/muster",
-                AUDIENCE,
-            ] {
-                assert!(script.contains(word), "{language:?}: {word}");
+        for cloud in Cloud::ALL {
+            setup.cloud = cloud;
+            for language in Language::ALL {
+                let script = setup.script(language);
+                let quoted = |mark| format!("{mark}{}{mark}", cloud.token_exchange_audience());
+                assert!(
+                    script.contains(&quoted('"')) || script.contains(&quoted('\'')),
+                    "{cloud:?} {language:?}"
+                );
+                for word in ["https://issuer.example", "arn:aws:iam::1:role/muster"] {
+                    assert!(script.contains(word), "{language:?}: {word}");
+                }
             }
         }
     }

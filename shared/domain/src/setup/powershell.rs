@@ -1,6 +1,6 @@
 //! PowerShell with Microsoft Graph.
 
-use super::{AUDIENCE, GRAPH, Proof, Setup};
+use super::{GRAPH, Proof, Setup};
 use crate::cloud::Cloud;
 
 impl Setup {
@@ -79,10 +79,11 @@ Update-MgApplication -ApplicationId $app.Id -KeyCredentials @(
                 r#"
 # Muster's role at AWS is trusted without a secret.
 New-MgApplicationFederatedIdentityCredential -ApplicationId $app.Id -Name 'muster' `
-  -Issuer {} -Subject {} -Audiences @('{AUDIENCE}') | Out-Null
+  -Issuer {} -Subject {} -Audiences @('{}') | Out-Null
 "#,
                 powershell(issuer),
-                powershell(subject)
+                powershell(subject),
+                self.cloud.token_exchange_audience()
             )),
         }
         script.push_str(

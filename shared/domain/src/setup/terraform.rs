@@ -1,6 +1,6 @@
 //! Terraform, with the provider hashicorp/azuread.
 
-use super::{AUDIENCE, GRAPH, Proof, Setup};
+use super::{GRAPH, Proof, Setup};
 use crate::cloud::Cloud;
 
 impl Setup {
@@ -133,11 +133,12 @@ resource "azuread_application_certificate" "muster" {{
 resource "azuread_application_federated_identity_credential" "muster" {{
   application_id = azuread_application.muster.id
   display_name   = "muster"
-  audiences      = ["{AUDIENCE}"]
+  audiences      = ["{}"]
   issuer         = "{}"
   subject        = "{}"
 }}
 "#,
+                self.cloud.token_exchange_audience(),
                 terraform(issuer),
                 terraform(subject)
             )),

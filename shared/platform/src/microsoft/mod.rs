@@ -10,7 +10,7 @@ mod sign_in;
 
 pub use graph::Answer;
 pub use paces::Paces;
-pub use proof::{AUDIENCE, KIND, WebIdentity, federated, hint, kind_of, mark};
+pub use proof::{KIND, WebIdentity, federated, hint, kind_of, mark};
 pub use registration::{NewPassword, PasswordRefusal, Registration};
 pub use sign_in::{Discovery, SignInFailure, Token};
 

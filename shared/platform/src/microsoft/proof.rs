@@ -7,15 +7,13 @@ use super::{Microsoft, SignInFailure};
 use crate::no_answer;
 use aws_sdk_sts::error::ProvideErrorMetadata;
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use muster_domain::{ClientId, TenantId, expiry::CredentialKind};
+use muster_domain::{ClientId, TenantId, cloud::Cloud, expiry::CredentialKind};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::Value;
 
 /// The member that names the kind in what the vault keeps.
 pub const KIND: &str = "muster_credential";
-/// The audience of federated credentials: Microsoft, "Workload identity federation".
-pub const AUDIENCE: &str = "api://AzureADTokenExchange";
 
 /// What the vault keeps where there is no secret at all.
 pub fn federated() -> SecretString {
@@ -75,6 +73,7 @@ impl Microsoft {
     /// The members of the token request by which the app proves itself.
     pub(super) async fn proof(
         &self,
+        cloud: Cloud,
         tenant: TenantId,
         client: ClientId,
         endpoint: &str,
@@ -86,7 +85,7 @@ impl Microsoft {
                 .ok_or_else(|| unable("the certificate in the vault cannot be read"))?
                 .assertion(client, endpoint, crate::now())
                 .map_err(|error| unable(&error.to_string()))?,
-            CredentialKind::Federated => self.web_identity_token(tenant).await?,
+            CredentialKind::Federated => self.web_identity_token(cloud, tenant).await?,
         };
         let jwt = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
         Ok(vec![
@@ -105,7 +104,8 @@ impl Microsoft {
     /// # Errors
     /// When AWS gives no token.
     pub async fn web_identity(&self, tenant: TenantId) -> Result<WebIdentity, SignInFailure> {
-        let token = self.web_identity_token(tenant).await?;
+        // Issuer and subject are the same for every audience.
+        let token = self.web_identity_token(Cloud::Global, tenant).await?;
         let claims = token.expose_secret().split('.').nth(1);
         claims
             .and_then(|claims| BASE64_URL_SAFE_NO_PAD.decode(claims).ok())
@@ -114,7 +114,11 @@ impl Microsoft {
     }
 
     /// AWS, "GetWebIdentityToken": regional, and signed with RS256, which is what Entra takes.
-    async fn web_identity_token(&self, tenant: TenantId) -> Result<SecretString, SignInFailure> {
+    async fn web_identity_token(
+        &self,
+        cloud: Cloud,
+        tenant: TenantId,
+    ) -> Result<SecretString, SignInFailure> {
         let Some(tenants) = &self.tenants else {
             return Err(unable(
                 "a credential without a secret needs AWS's outbound web identity, and this Muster does not run on AWS",
@@ -124,7 +128,7 @@ impl Microsoft {
             .session(tenant)
             .sts
             .get_web_identity_token()
-            .audience(AUDIENCE)
+            .audience(cloud.token_exchange_audience())
             .signing_algorithm("RS256")
             .duration_seconds(300)
             .send()

@@ -106,7 +106,9 @@ impl Microsoft {
             .login(&format!("/{tenant}/oauth2/v2.0/token"));
         let client_id = client.to_string();
         let scope = cloud.scope();
-        let proof = self.proof(tenant, client, url.as_str(), secret).await?;
+        let proof = self
+            .proof(cloud, tenant, client, url.as_str(), secret)
+            .await?;
         let mut form = vec![
             ("grant_type", "client_credentials"),
             ("client_id", client_id.as_str()),

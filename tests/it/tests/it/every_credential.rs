@@ -3,7 +3,7 @@
 //! and its assertions, AWS's word, and the access tokens by each.
 
 use anyhow::{Context, Result, ensure};
-use muster_domain::{TenantId, alert::ChannelKind, datasets};
+use muster_domain::{TenantId, alert::ChannelKind, cloud::Cloud, datasets};
 use muster_it::{Calendar, Hook, Seen, tenant};
 use muster_platform::{alerting, by_itself, certificate, renew, vault::Stage};
 use muster_secret_expiry::{Rotation, Step};
@@ -188,7 +188,7 @@ async fn by_the_word_of_aws(calendar: &mut Calendar, seen: &mut Seen) -> Result<
     wrong(seen, "a role not trusted", calendar.today(refused).await);
     let identity = services.microsoft.web_identity(tenant).await?;
     seen.heard("who AWS says it is", format!("{identity:?}").into_bytes());
-    microsoft.add_federated(issuer, subject, muster_platform::microsoft::AUDIENCE);
+    microsoft.add_federated(issuer, subject, Cloud::Global.token_exchange_audience());
     calendar
         .today(renew::by_federation(&services, tenant))
         .await?;

@@ -4,9 +4,9 @@
 use anyhow::{Context, Result, ensure};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use microsoft_simulator::Fault;
-use muster_domain::{expiry::CredentialKind, renewal::MADE_BY_MUSTER};
+use muster_domain::{cloud::Cloud, expiry::CredentialKind, renewal::MADE_BY_MUSTER};
 use muster_it::{Calendar, crash_after, tenant};
-use muster_platform::{by_itself, connect::ConnectError, microsoft::AUDIENCE, renew, vault::Stage};
+use muster_platform::{by_itself, connect::ConnectError, renew, vault::Stage};
 use muster_sync::Outcome;
 use secrecy::{ExposeSecret, SecretString};
 use std::time::Duration;
@@ -24,7 +24,7 @@ pub fn trust(calendar: &Calendar) {
     let (issuer, subject) = muster_it::vouched_for();
     calendar
         .microsoft()
-        .add_federated(issuer, subject, AUDIENCE);
+        .add_federated(issuer, subject, Cloud::Global.token_exchange_audience());
 }
 
 async fn works(calendar: &Calendar, when: &str) -> Result<()> {
@@ -185,7 +185,11 @@ async fn a_federated_credential_that_does_not_match_is_explained_and_changes_not
     let calendar = Calendar::start(tenant("Fabrikam", 3)).await?;
     let (issuer, _) = muster_it::vouched_for();
     let microsoft = calendar.microsoft();
-    microsoft.add_federated(issuer, "arn:aws:iam::123456789012:role/other", AUDIENCE);
+    microsoft.add_federated(
+        issuer,
+        "arn:aws:iam::123456789012:role/other",
+        Cloud::Global.token_exchange_audience(),
+    );
     let identity = calendar
         .services
         .microsoft

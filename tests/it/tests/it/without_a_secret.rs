@@ -3,13 +3,15 @@
 use anyhow::{Context, Result};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use microsoft_simulator::TenantOptions;
-use muster_domain::{TenantId, connect::Form, expiry::CredentialKind, renewal::Offered};
+use muster_domain::{
+    TenantId, cloud::Cloud, connect::Form, expiry::CredentialKind, renewal::Offered,
+};
 use muster_it::{Answer, Caller, FakeSts, World, crash_after, tenant};
 use muster_platform::{
     Services,
     connect::{self, ConnectError},
     http::Http,
-    microsoft::{AUDIENCE, Microsoft},
+    microsoft::Microsoft,
     prepare,
     tenant_sessions::TenantSessions,
 };
@@ -175,13 +177,26 @@ async fn a_client_is_connected_by_the_word_of_aws_and_only_there() -> Result<()>
     let (issuer, subject) = muster_it::vouched_for();
     world
         .tenant(&fabrikam)
-        .add_federated(issuer, subject, AUDIENCE);
+        .add_federated(issuer, subject, Cloud::Global.token_exchange_audience());
     world.tenant(&fabrikam).consent();
     let connected = connect::connect(&services, checked(&fabrikam, "federated")).await?;
     assert_eq!(connected.credential.kind, CredentialKind::Federated);
     assert_eq!(connected.credential.expires_at, None);
     assert!(connected.connected_at.is_some(), "consent was given");
     assert_eq!(world.tenant(&fabrikam).secrets(), []);
+
+    // A national cloud's Entra ID takes a word that is meant for it.
+    let cloud = Cloud::GccHigh;
+    let (tenant, client) = (fabrikam.id.into(), fabrikam.client_id.into());
+    let minted = async || {
+        let kept = services.vault.get(tenant).await?.context("it is kept")?;
+        anyhow::Ok(services.microsoft.mint(cloud, tenant, client, &kept).await)
+    };
+    assert!(minted().await?.is_err(), "trusted for another cloud alone");
+    world
+        .tenant(&fabrikam)
+        .add_federated(issuer, subject, cloud.token_exchange_audience());
+    minted().await??;
     Ok(())
 }
 
