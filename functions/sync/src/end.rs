@@ -39,9 +39,12 @@ impl Reading<'_> {
         if self.unkeyed > 0 {
             self.state.checkpoint.next_link = None;
             self.state.phase = Phase::Incomplete;
+            let what = match self.unkeyed {
+                1 => "One object".to_owned(),
+                more => format!("{more} objects"),
+            };
             self.state.trouble = Some(format!(
-                "{} objects came without an id and cannot be kept; nothing was removed.",
-                self.unkeyed
+                "{what} came without an id and cannot be kept; nothing was removed."
             ));
             return Ok(());
         }

@@ -6,7 +6,10 @@
 //! hold; while a dataset is being written there is no mark, so that an index which a crash left
 //! behind is never believed.
 
+mod blocks;
+
 use crate::record::Digest;
+use blocks::Blocks;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
@@ -114,18 +117,10 @@ pub enum Shown {
     Differs,
 }
 
-/// Pairs a block, at most: 8 KB, so that one more is put in its place for little.
-const BLOCK: usize = 512;
-/// A block grows by so many, so that what it leaves behind fits the next one.
-const STEP: usize = 64;
-
-/// The index of one dataset, in memory: sorted pairs in small blocks, since a list of all would be there
-/// twice whenever it grows.
+/// The index of one dataset, in memory.
 #[derive(Debug, Clone, Default)]
 pub struct Index {
-    /// None is empty, and each begins after the last one's end.
-    blocks: Vec<Vec<Pair>>,
-    live: u64,
+    held: Blocks,
     /// What differs from the stored runs; `None` once that is as much as there is, or too much.
     moved: Option<Vec<Pair>>,
     runs: usize,
@@ -157,7 +152,7 @@ impl Index {
     pub fn read_run(&mut self, part: &[u8]) {
         self.stored += (part.len() / PAIR_BYTES) as u64;
         for pair in pairs(part) {
-            self.set(pair[0], pair[1]);
+            self.held.set(pair[0], pair[1]);
         }
     }
 
@@ -169,14 +164,14 @@ impl Index {
 
     /// Takes note of a record that is stored: when the index is made anew from the store.
     pub fn stored(&mut self, key: u64, mark: Mark) {
-        self.set(key, mark.0);
+        self.held.set(key, mark.0);
     }
 
     /// Takes note that an enumeration shows a record so, and that it will be stored so; says what
     /// was stored before, and whether this enumeration has shown it before.
     pub fn show(&mut self, key: u64, mark: Mark) -> (Shown, bool) {
         let now = mark.0;
-        let before = self.get(key);
+        let before = self.held.get(key);
         let again = before & SHOWN != 0;
         let shown = match before & !SHOWN {
             GONE => Shown::New,
@@ -184,7 +179,7 @@ impl Index {
             before if before >> 32 == now >> 32 => Shown::Moved,
             _ => Shown::Differs,
         };
-        self.set(key, now | SHOWN);
+        self.held.set(key, now | SHOWN);
         if shown != Shown::Same {
             self.note([key, now]);
         }
@@ -193,55 +188,54 @@ impl Index {
 
     /// Takes note that an enumeration says a record is gone; whether it had shown it before.
     pub fn unshow(&mut self, key: u64) -> bool {
-        let before = self.get(key);
+        let before = self.held.get(key);
         if before & SHOWN != 0 {
-            self.set(key, before & !SHOWN);
+            self.held.set(key, before & !SHOWN);
         }
         before & SHOWN != 0
     }
 
     /// Counts all there is as shown: what a broken-off enumeration had shown, when it goes on.
     pub fn show_all(&mut self) {
-        let pairs = self.blocks.iter_mut().flatten();
-        for pair in pairs.filter(|pair| pair[1] != GONE) {
+        for pair in self.held.pairs_mut().filter(|pair| pair[1] != GONE) {
             pair[1] |= SHOWN;
         }
     }
 
     /// Takes note that a record is stored no more.
     pub fn remove(&mut self, key: u64) {
-        if self.get(key) != GONE {
-            self.set(key, GONE);
+        if self.held.get(key) != GONE {
+            self.held.set(key, GONE);
             self.note([key, GONE]);
         }
     }
 
     /// Takes note that no record is stored that this enumeration has not shown.
     pub fn remove_unseen(&mut self) {
-        let unseen = self.pairs().filter(|pair| pair[1] & SHOWN == 0);
+        let unseen = self.held.pairs().filter(|pair| pair[1] & SHOWN == 0);
         let keys: Vec<u64> = unseen.map(|pair| pair[0]).collect();
         keys.into_iter().for_each(|key| self.remove(key));
     }
 
     /// Whether this enumeration has shown a record.
     pub fn has_shown(&self, key: u64) -> bool {
-        self.get(key) & SHOWN != 0
+        self.held.get(key) & SHOWN != 0
     }
 
     /// How many records there are.
     pub fn len(&self) -> u64 {
-        self.live
+        self.held.live()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.live == 0
+        self.held.live() == 0
     }
 
     /// How many records this enumeration has not shown.
     pub fn unseen(&self) -> u64 {
         let unseen = |pair: &&Pair| pair[1] != GONE && pair[1] & SHOWN == 0;
-        self.pairs().filter(unseen).count() as u64
+        self.held.pairs().filter(unseen).count() as u64
     }
 
     /// What has to be stored, so that the stored runs hold what this does.
@@ -256,69 +250,14 @@ impl Index {
     /// All of it, as a first run holds it, where all is unsaved: record by record, so that it never is
     /// in memory twice.
     pub fn all(&self) -> impl Iterator<Item = [u8; PAIR_BYTES]> {
-        let live = self.pairs().filter(|pair| pair[1] != GONE);
+        let live = self.held.pairs().filter(|pair| pair[1] != GONE);
         live.map(|pair| bytes([pair[0], pair[1] & !SHOWN]))
     }
 
     /// Bytes that it takes in memory.
     pub fn memory(&self) -> usize {
         let moved = self.moved.as_ref().map_or(0, Vec::capacity);
-        let held: usize = self.blocks.iter().map(Vec::capacity).sum();
-        (held + moved) * PAIR_BYTES + self.blocks.capacity() * size_of::<Vec<Pair>>()
-    }
-
-    fn pairs(&self) -> impl Iterator<Item = &Pair> {
-        self.blocks.iter().flatten()
-    }
-
-    /// The block that a key belongs to, where there is any, and its place there.
-    fn place(&self, key: u64) -> (usize, Result<usize, usize>) {
-        let after = self.blocks.partition_point(|block| block[0][0] <= key);
-        let block = after.saturating_sub(1);
-        let at = self.blocks.get(block).map_or(Err(0), |block| {
-            block.binary_search_by_key(&key, |pair| pair[0])
-        });
-        (block, at)
-    }
-
-    fn get(&self, key: u64) -> u64 {
-        let (block, at) = self.place(key);
-        at.map_or(GONE, |at| self.blocks[block][at][1])
-    }
-
-    fn set(&mut self, key: u64, now: u64) {
-        let before = match self.place(key) {
-            (block, Ok(at)) => std::mem::replace(&mut self.blocks[block][at][1], now),
-            (block, Err(at)) => {
-                self.insert(block, at, [key, now]);
-                GONE
-            }
-        };
-        self.live += u64::from(now != GONE);
-        self.live -= u64::from(before != GONE);
-    }
-
-    /// Puts a pair in its place. A full block is cut in two; where the pair comes after it, as in a list
-    /// that is read in order, it stays full.
-    fn insert(&mut self, mut block: usize, mut at: usize, pair: Pair) {
-        match self.blocks.get_mut(block) {
-            None => self.blocks.push(Vec::new()),
-            Some(full) if full.len() == BLOCK => {
-                let cut = if at == BLOCK { BLOCK } else { BLOCK / 2 };
-                let upper = full.split_off(cut);
-                full.shrink_to_fit();
-                self.blocks.insert(block + 1, upper);
-                if at >= cut {
-                    (block, at) = (block + 1, at - cut);
-                }
-            }
-            Some(_) => {}
-        }
-        let block = &mut self.blocks[block];
-        if block.len() == block.capacity() {
-            block.reserve_exact(STEP);
-        }
-        block.insert(at, pair);
+        self.held.memory() + moved * PAIR_BYTES
     }
 
     fn note(&mut self, pair: Pair) {

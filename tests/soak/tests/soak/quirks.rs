@@ -251,6 +251,44 @@ fn a_next_link_that_loops_in_a_list_without_delta_is_not_its_end() {
     });
 }
 
+/// A whole list of three users, answered by this page, is not believed.
+async fn a_whole_list_that_proves_nothing(page: ScriptedAnswer, why: &str) -> Result<()> {
+    let mut rig = synced(3).await?;
+    rig.simulator.advance(Duration::from_secs(8 * 86_400));
+    scripted(&mut rig, vec![page]).await?;
+    let state = rig.state("users").await?;
+    ensure!(state.phase == Phase::Incomplete, "{state:?}");
+    let trouble = state.trouble.unwrap_or_default();
+    ensure!(trouble.contains(why), "{trouble}");
+    ensure!(state.checkpoint.delta_link.is_none(), "it goes on from it");
+    ensure!(
+        rig.truth("users")?
+            .keys()
+            .eq(rig.held("users").await?.keys().filter(|key| *key != "a"))
+    );
+    rig.simulator.clear_faults();
+    rig.sync().await?;
+    right(&rig).await
+}
+
+#[test]
+fn objects_without_an_id_are_told_and_nothing_is_removed() {
+    test(async || {
+        let nameless = json!({"displayName": "nobody"});
+        let page = page(&[user("a", "A"), nameless], None);
+        a_whole_list_that_proves_nothing(page, "One object came without an id").await
+    });
+}
+
+#[test]
+fn a_list_that_ends_without_a_delta_link_is_not_whole() {
+    test(async || {
+        let end = json!({"value": [user("a", "A")]});
+        let page = ScriptedAnswer::ok(end.to_string());
+        a_whole_list_that_proves_nothing(page, "without a delta link").await
+    });
+}
+
 #[test]
 fn replayed_and_repeated_objects_are_kept_once_as_last_told() {
     test(async || {
