@@ -255,7 +255,14 @@ fn a_next_link_that_loops_in_a_list_without_delta_is_not_its_end() {
 async fn a_whole_list_that_proves_nothing(page: ScriptedAnswer, why: &str) -> Result<()> {
     let mut rig = synced(3).await?;
     rig.simulator.advance(Duration::from_secs(8 * 86_400));
-    scripted(&mut rig, vec![page]).await?;
+    // The delta link is too old by now, and the whole list is asked for after it.
+    rig.simulator.add_fault(Fault {
+        path_contains: "users/delta".to_owned(),
+        from: 2,
+        count: 1,
+        kind: FaultKind::Answer(page),
+    });
+    rig.sync().await?;
     let state = rig.state("users").await?;
     ensure!(state.phase == Phase::Incomplete, "{state:?}");
     let trouble = state.trouble.unwrap_or_default();
@@ -277,6 +284,33 @@ fn objects_without_an_id_are_told_and_nothing_is_removed() {
         let nameless = json!({"displayName": "nobody"});
         let page = page(&[user("a", "A"), nameless], None);
         a_whole_list_that_proves_nothing(page, "One object came without an id").await
+    });
+}
+
+#[test]
+fn a_list_that_met_an_object_without_an_id_does_not_go_on_as_if_it_had_not() {
+    test(async || {
+        let mut rig = users(1).await?;
+        let nameless = json!({"displayName": "nobody"});
+        let first = page(&[user("a", "A"), nameless], Some("1"));
+        let second = page(&[user("b", "B")], None);
+        answer(&rig, "users/delta", vec![first.clone(), first, second]);
+        let worker = rig.worker(0).await?;
+        let one_page = Delivery {
+            no_time: true,
+            ..Delivery::default()
+        };
+        rig.deliver(&worker, one_page).await;
+        rig.deliver(&worker, Delivery::default()).await;
+        let state = rig.state("users").await?;
+        ensure!(state.complete.is_none(), "{state:?}");
+        let trouble = state.trouble.unwrap_or_default();
+        ensure!(trouble.contains("without an id"), "{trouble}");
+        let asked = rig.simulator.requests().into_iter();
+        let begun =
+            asked.filter(|r| r.path.ends_with("/users/delta") && !r.query.contains("skiptoken"));
+        ensure!(begun.count() == 2, "it went on from its second page");
+        Ok(())
     });
 }
 
