@@ -5,6 +5,7 @@ mod soak {
     mod crash_points;
     mod fencing;
     mod fuzz;
+    mod indexes;
     mod moving;
     mod nothing_changed;
     mod planted;

@@ -28,6 +28,8 @@ enum Story {
     SignIns,
     /// The same, and nothing but some signed in.
     SignInsAlone,
+    /// One user goes by another name, and by the old one again before the next sync.
+    Undone,
 }
 
 /// Where it crashes.
@@ -47,7 +49,12 @@ async fn before(story: Story) -> Result<(Rig, Worker)> {
         }
     };
     let mut rig = Rig::new(&setup).await?;
-    if !matches!(story, Story::First) {
+    if matches!(story, Story::Undone) {
+        name_the_first(&rig, "of old")?;
+        rig.sync().await?;
+        right(&rig).await?;
+        name_the_first(&rig, "for a moment")?;
+    } else if !matches!(story, Story::First) {
         rig.sync().await?;
         rig.microsoft.change_users(2);
         rig.microsoft.add_users(2);
@@ -83,8 +90,25 @@ async fn before(story: Story) -> Result<(Rig, Worker)> {
         rig.change(|integration| integration.sync.requested_at = Some(asked))
             .await?;
     }
-    let worker = rig.worker(0).await?;
+    let worker = worker_of(&rig, story).await?;
     Ok((rig, worker))
+}
+
+/// Another worker takes a lease over, and believes no index then. The only one of its store takes its own
+/// again, and goes on with what it finds.
+async fn worker_of(rig: &Rig, story: Story) -> Result<Worker> {
+    match story {
+        Story::Undone => rig.sole_worker().await,
+        _ => rig.worker(0).await,
+    }
+}
+
+fn name_the_first(rig: &Rig, name: &str) -> Result<()> {
+    let users = rig.truth("users")?;
+    let first = users.keys().next().context("a user")?.parse()?;
+    rig.microsoft
+        .set_user_property(first, "displayName", name.into());
+    Ok(())
 }
 
 /// How many writes and requests the sync makes when nothing happens.
@@ -118,7 +142,13 @@ async fn crash(story: Story, point: Point) -> Result<bool> {
     worker.door.clear();
     rig.simulator.clear_occasions();
     kept(&rig, &held, began).await.context("after the crash")?;
-    rig.sync().await?;
+    if matches!(story, Story::Undone) {
+        name_the_first(&rig, "of old")?;
+        let again = worker_of(&rig, story).await?;
+        ensure!(rig.deliver(&again, Delivery::default()).await);
+    } else {
+        rig.sync().await?;
+    }
     right(&rig).await.context("after the next sync")?;
     Ok(died)
 }
@@ -168,4 +198,9 @@ fn a_day_of_nothing_but_sign_ins_may_crash_anywhere() {
 #[test]
 fn a_later_whole_enumeration_with_removals_may_crash_anywhere() {
     enumerate(Story::LaterWhole);
+}
+
+#[test]
+fn what_a_crashed_sync_wrote_is_not_forgotten() {
+    enumerate(Story::Undone);
 }
