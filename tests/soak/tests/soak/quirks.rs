@@ -324,6 +324,38 @@ fn a_list_that_ends_without_a_delta_link_is_not_whole() {
 }
 
 #[test]
+fn days_that_microsoft_keeps_no_more_are_kept() {
+    test(async || {
+        let mut rig = Rig::new(&Setup::small(1, &["secure_scores"])).await?;
+        let days = |days: &[&str]| {
+            let score = |day: &&str| json!({"id": format!("tenant_{day}"), "currentScore": 1.5});
+            let scores: Vec<Value> = days.iter().map(score).collect();
+            ScriptedAnswer::ok(json!({"value": scores}).to_string())
+        };
+        let first = days(&["2026-01-02", "2026-01-01"]);
+        answer(&rig, "secureScores", vec![first, days(&["2026-01-03"])]);
+        rig.sync().await?;
+        rig.sync().await?;
+        let held = rig.held("secure_scores").await?;
+        let held: Vec<&str> = held.keys().map(String::as_str).collect();
+        ensure!(
+            held == [
+                "tenant_2026-01-01",
+                "tenant_2026-01-02",
+                "tenant_2026-01-03"
+            ],
+            "{held:?}"
+        );
+        let state = rig.state("secure_scores").await?;
+        ensure!(
+            state.phase == Phase::Fresh && state.records == 3,
+            "{state:?}"
+        );
+        Ok(())
+    });
+}
+
+#[test]
 fn replayed_and_repeated_objects_are_kept_once_as_last_told() {
     test(async || {
         let mut rig = users(1).await?;
