@@ -324,6 +324,21 @@ fn a_list_that_ends_without_a_delta_link_is_not_whole() {
 }
 
 #[test]
+fn a_missing_licence_is_believed_the_third_time() {
+    test(async || {
+        for (times, phase) in [(2, Phase::Fresh), (99, Phase::Blocked)] {
+            let mut rig = Rig::new(&Setup::small(2, &["sign_in_activity"])).await?;
+            let fault = Fault::next("signInActivity", times, FaultKind::NonPremium);
+            rig.simulator.add_fault(fault);
+            rig.sync().await?;
+            let state = rig.state("sign_in_activity").await?;
+            ensure!(state.phase == phase, "after {times}: {state:?}");
+        }
+        Ok(())
+    });
+}
+
+#[test]
 fn days_that_microsoft_keeps_no_more_are_kept() {
     test(async || {
         let mut rig = Rig::new(&Setup::small(1, &["secure_scores"])).await?;
