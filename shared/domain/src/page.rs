@@ -290,10 +290,18 @@ mod tests {
                 "{body}"
             );
         }
-        assert!(matches!(
-            from_json(&USERS, br#"{"value": ["#),
-            Err(NotAPage::Json(_))
-        ));
+    }
+
+    #[test]
+    fn a_list_that_is_cut_or_goes_on_after_its_end_is_no_page() {
+        let whole = r#"{"value": [{"id": "a"}]}"#;
+        assert!(from_json(&USERS, format!("{whole}\r\n").as_bytes()).is_ok());
+        let cut = (1..whole.len()).map(|end| whole[..end].to_owned());
+        let followed = ["}", "x", whole].map(|more| format!("{whole}{more}"));
+        for body in cut.chain(followed) {
+            let page = from_json(&USERS, body.as_bytes());
+            assert!(matches!(page, Err(NotAPage::Json(_))), "{body}: {page:?}");
+        }
     }
 
     #[test]
