@@ -12,4 +12,5 @@ mod soak {
     mod quirks;
     mod schedules;
     mod waits;
+    mod writing;
 }

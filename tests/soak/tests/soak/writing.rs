@@ -1,0 +1,77 @@
+//! What DynamoDB leaves over or refuses of a batch is written after all.
+
+use anyhow::{Context, Result, ensure};
+use muster_domain::{Record, datasets::users::USERS};
+use muster_platform::{
+    now,
+    store::{Batch, ChangeQuery, Put},
+};
+use muster_soak::{
+    door::{Calls, StoreFault},
+    own_time,
+    play::right,
+    rig::{Delivery, Rig, Setup},
+};
+use serde_json::json;
+use std::future::Future;
+
+fn test<F: Future<Output = Result<()>>>(story: impl FnOnce() -> F + Send) {
+    muster_soak::log();
+    if let Err(why) = own_time::run(story) {
+        panic!("{why:#}");
+    }
+}
+
+#[test]
+fn changes_that_are_left_over_are_told_of_all_the_same() {
+    test(async || {
+        let mut rig = Rig::new(&Setup::small(30, &["users"])).await?;
+        rig.sync().await?;
+        rig.microsoft.change_users(30);
+        let asked = now();
+        rig.change(|integration| integration.sync.requested_at = Some(asked))
+            .await?;
+        let worker = rig.worker(0).await?;
+        let half = StoreFault::HalfProcessed;
+        worker.door.add_fault(Calls::RecordWrites, 1, 6, half);
+        ensure!(rig.deliver(&worker, Delivery::default()).await);
+        right(&rig).await?;
+        let query = ChangeQuery {
+            limit: 100,
+            ..ChangeQuery::default()
+        };
+        let told = rig.store.changes(rig.tenant, &query).await?.changes.len();
+        ensure!(told == 30, "{told} of 30 changes");
+        Ok(())
+    });
+}
+
+#[test]
+fn a_record_that_is_there_though_it_was_not_believed_to_be_is_written_over() {
+    test(async || {
+        let mut rig = Rig::new(&Setup::small(2, &["users"])).await?;
+        rig.sync().await?;
+        let users = rig.truth("users")?;
+        let there = users.keys().next().context("a user")?.as_str();
+        let lease = rig.store.acquire_lease(rig.tenant, "another", now());
+        let lease = lease.await?.context("nobody holds it")?;
+        // One is there and is not believed to be; of the other the reverse is so.
+        let mut batch = Batch::default();
+        for (key, held) in [(there, false), ("absent", true)] {
+            let object = json!({"id": key, "displayName": "as told now"});
+            let record = Record::from_object(&USERS, &object).context("a key")?;
+            batch.puts.push(Put {
+                key: key.to_owned(),
+                text: record.to_text(),
+                held,
+            });
+        }
+        rig.store.write(&lease, &USERS, &batch).await?;
+        let held = rig.held("users").await?;
+        for key in [there, "absent"] {
+            let record = held.get(key).with_context(|| format!("{key} is gone"))?;
+            ensure!(record["display_name"] == "as told now", "{record:?}");
+        }
+        Ok(())
+    });
+}
