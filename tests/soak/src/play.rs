@@ -491,6 +491,14 @@ pub async fn right(rig: &Rig) -> Result<()> {
         );
     }
     let integration = rig.change(|_| {}).await?;
+    if let Some(users) = states.get("users") {
+        let counted = integration.glance.users;
+        ensure!(
+            counted == Some(users.records),
+            "{counted:?} users are counted, and {} held",
+            users.records
+        );
+    }
     ensure!(integration.sync.finished_at.is_some(), "no sync has ended");
     ensure!(
         integration.sync.started_at.is_none(),

@@ -1,6 +1,8 @@
 //! A worker that was taken over, and writes all the same.
 
 use anyhow::{Context, Result, ensure};
+use jiff::SignedDuration;
+use muster_platform::{now, store::StoreError};
 use muster_soak::{
     door::{Calls, StoreFault},
     own_time,
@@ -79,4 +81,25 @@ fn a_late_batch_of_a_delta_round_overwrites_nothing() {
 fn a_late_batch_that_brings_back_what_is_gone_is_made_good_by_the_next_sync() {
     muster_soak::log();
     own_time::run(|| overtaken(false, Between::Removed)).expect("it is made good");
+}
+
+#[test]
+fn a_lease_that_holds_is_nobody_elses() {
+    muster_soak::log();
+    let story = async || {
+        let rig = Rig::new(&Setup::small(1, &["users"])).await?;
+        let (store, begun) = (&rig.store, now());
+        let after = |seconds| begun + SignedDuration::from_secs(seconds);
+        let take = |owner, seconds| store.acquire_lease(rig.tenant, owner, after(seconds));
+        let lease = take("one", 0).await?.context("nobody holds it")?;
+        ensure!(take("another", 50).await?.is_none(), "it is held");
+        store.renew_lease(&lease, after(50)).await?;
+        ensure!(take("another", 100).await?.is_none(), "it was renewed");
+        let other = take("another", 115).await?.context("it has lapsed")?;
+        ensure!(other.number > lease.number && other.contested_at.is_some());
+        let lost = store.renew_lease(&lease, after(116)).await;
+        ensure!(matches!(lost, Err(StoreError::LeaseLost)), "{lost:?}");
+        Ok(())
+    };
+    own_time::run(story).expect("one at a time");
 }

@@ -1,7 +1,12 @@
 //! What DynamoDB leaves over or refuses of a batch is written after all.
 
 use anyhow::{Context, Result, ensure};
-use muster_domain::{Record, datasets::users::USERS};
+use muster_domain::{
+    Record,
+    datasets::users::USERS,
+    index::{self, Index, Mark},
+    record::digest,
+};
 use muster_platform::{
     now,
     store::{Batch, ChangeQuery, Put},
@@ -72,6 +77,32 @@ fn a_record_that_is_there_though_it_was_not_believed_to_be_is_written_over() {
             let record = held.get(key).with_context(|| format!("{key} is gone"))?;
             ensure!(record["display_name"] == "as told now", "{record:?}");
         }
+        Ok(())
+    });
+}
+
+#[test]
+fn every_stored_key_is_looked_at_on_whatever_page_it_is() {
+    test(async || {
+        let rig = Rig::new(&Setup::small(0, &["users"])).await?;
+        let lease = rig.store.acquire_lease(rig.tenant, "another", now());
+        let lease = lease.await?.context("nobody holds it")?;
+        // More than DynamoDB gives in one page of a query, a megabyte.
+        let (mut batch, mut index) = (Batch::default(), Index::new());
+        for number in 10..40 {
+            let key = format!("user {number}");
+            let object = json!({"id": key, "displayName": "x".repeat(50_000)});
+            let record = Record::from_object(&USERS, &object).context("a key")?;
+            let text = record.to_text();
+            if number < 39 {
+                index.show(index::name(&key), Mark::of(digest(&text)));
+            }
+            let held = false;
+            batch.puts.push(Put { key, text, held });
+        }
+        rig.store.write(&lease, &USERS, &batch).await?;
+        let (unseen, _) = rig.store.unseen(rig.tenant, &USERS, &index).await?;
+        ensure!(unseen.of == 30 && unseen.keys == ["user 39"], "{unseen:?}");
         Ok(())
     });
 }
