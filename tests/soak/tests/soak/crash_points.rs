@@ -21,6 +21,8 @@ enum Story {
     First,
     /// Some users changed, came and went.
     DeltaRound,
+    /// The same, by the only worker of its store.
+    SoleDeltaRound,
     /// The same, and the delta link has lapsed: everything is read, and what is gone removed.
     LaterWhole,
     /// Everybody has signed in once since the first reading; now some did again, one goes by another
@@ -98,7 +100,7 @@ async fn before(story: Story) -> Result<(Rig, Worker)> {
 /// again, and goes on with what it finds.
 async fn worker_of(rig: &Rig, story: Story) -> Result<Worker> {
     match story {
-        Story::Undone => rig.sole_worker().await,
+        Story::Undone | Story::SoleDeltaRound => rig.sole_worker().await,
         _ => rig.worker(0).await,
     }
 }
@@ -144,6 +146,11 @@ async fn crash(story: Story, point: Point) -> Result<bool> {
     kept(&rig, &held, began).await.context("after the crash")?;
     if matches!(story, Story::Undone) {
         name_the_first(&rig, "of old")?;
+    }
+    if matches!(story, Story::Undone | Story::SoleDeltaRound) {
+        let asked = muster_platform::now();
+        rig.change(|integration| integration.sync.requested_at = Some(asked))
+            .await?;
         let again = worker_of(&rig, story).await?;
         ensure!(rig.deliver(&again, Delivery::default()).await);
     } else {
@@ -183,6 +190,11 @@ fn a_first_sync_may_crash_anywhere() {
 #[test]
 fn a_delta_round_may_crash_anywhere() {
     enumerate(Story::DeltaRound);
+}
+
+#[test]
+fn a_delta_round_of_a_sole_worker_may_crash_anywhere() {
+    enumerate(Story::SoleDeltaRound);
 }
 
 #[test]

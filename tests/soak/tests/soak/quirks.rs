@@ -382,6 +382,8 @@ fn replayed_and_repeated_objects_are_kept_once_as_last_told() {
         scripted(&mut rig, vec![first, second]).await?;
         ensure!(names(&rig).await? == ["A", "B", "C"]);
         ensure!(rig.state("users").await?.records == 3);
+        let counted = rig.change(|_| {}).await?.glance.users;
+        ensure!(counted == Some(3), "{counted:?} users are counted");
         // The same round again: nothing is new, and nothing is written.
         scripted(
             &mut rig,
