@@ -164,8 +164,11 @@ async fn run(services: &Services, lease: Lease, clock: Clock) -> Result<Outcome,
         began,
         clock,
     };
-    mark_unread(&run, &plan, &states).await?;
-    let ends = read_all(&run, &plan, &states).await?;
+    // Side by side: Microsoft is asked at once.
+    let ((), ends) = tokio::try_join!(
+        mark_unread(&run, &plan, &states),
+        read_all(&run, &plan, &states),
+    )?;
     let mut sum = Counters::default();
     for end in &ends {
         sum += end.state.run;
