@@ -6,6 +6,7 @@ use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use aws_smithy_async::{rt::sleep::TokioSleep, time::SystemTimeSource};
 use axum::{
     Json, Router,
+    body::Bytes,
     extract::State,
     http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
@@ -68,11 +69,8 @@ impl Secrets {
     }
 }
 
-async fn answer(
-    State(secrets): State<Secrets>,
-    headers: HeaderMap,
-    Json(asked): Json<Value>,
-) -> Response {
+async fn answer(State(secrets): State<Secrets>, headers: HeaderMap, body: Bytes) -> Response {
+    let asked: Value = serde_json::from_slice(&body).unwrap_or_default();
     let action = headers.get("x-amz-target").and_then(|v| v.to_str().ok());
     let action = action.and_then(|target| target.rsplit('.').next());
     let text = |name: &str| asked[name].as_str().unwrap_or_default().to_owned();
