@@ -192,7 +192,7 @@ fn with_a_certificate_or_federation_no_secret_is_made_and_two_values_are_printed
             format!("{APP}/federatedIdentityCredentials"),
             json!({
                 "name": "muster", "issuer": issuer, "subject": subject,
-                "audiences": ["api://AzureADTokenExchange"],
+                "audiences": ["api://AzureADTokenExchangeUSGov"],
             }),
         ),
     ];

@@ -184,19 +184,6 @@ async fn a_client_is_connected_by_the_word_of_aws_and_only_there() -> Result<()>
     assert_eq!(connected.credential.expires_at, None);
     assert!(connected.connected_at.is_some(), "consent was given");
     assert_eq!(world.tenant(&fabrikam).secrets(), []);
-
-    // A national cloud's Entra ID takes a word that is meant for it.
-    let cloud = Cloud::GccHigh;
-    let (tenant, client) = (fabrikam.id.into(), fabrikam.client_id.into());
-    let minted = async || {
-        let kept = services.vault.get(tenant).await?.context("it is kept")?;
-        anyhow::Ok(services.microsoft.mint(cloud, tenant, client, &kept).await)
-    };
-    assert!(minted().await?.is_err(), "trusted for another cloud alone");
-    world
-        .tenant(&fabrikam)
-        .add_federated(issuer, subject, cloud.token_exchange_audience());
-    minted().await??;
     Ok(())
 }
 
