@@ -7,12 +7,13 @@
 //! behind is never believed.
 
 mod blocks;
+mod marks;
+
+pub use marks::{IndexMark, IndexRun, RunDigest};
 
 use crate::record::Digest;
 use blocks::Blocks;
-use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
-use xxhash_rust::xxh3::{Xxh3, xxh3_64};
+use xxhash_rust::xxh3::xxh3_64;
 
 /// What is known of one record: the hash of its key, and its mark.
 type Pair = [u64; 2];
@@ -28,52 +29,6 @@ const MOST_RUNS: usize = 12;
 /// Changes beside the stored runs before all is written anew: a megabyte, since they are kept beside the
 /// records.
 const MOST_MOVED: u64 = 1 << 16;
-
-/// However well an index is kept, it is made anew from the records this often.
-const MADE_ANEW: SignedDuration = SignedDuration::from_hours(7 * 24);
-
-/// Which runs of an index are stored, and what they hold.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct IndexMark {
-    /// When it was made from the stored records.
-    pub made_at: Timestamp,
-    /// The runs, in their order.
-    pub runs: Vec<IndexRun>,
-}
-
-/// One stored run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct IndexRun {
-    /// Records it tells of.
-    #[serde(rename = "n")]
-    pub records: u64,
-    /// The digest of its bytes.
-    #[serde(rename = "d")]
-    pub digest: u64,
-}
-
-/// What a run is known by, while its bytes go by.
-#[derive(Default)]
-pub struct RunDigest {
-    bytes: usize,
-    hasher: Xxh3,
-}
-
-impl RunDigest {
-    /// Takes the next bytes.
-    pub fn take(&mut self, bytes: &[u8]) {
-        self.bytes += bytes.len();
-        self.hasher.update(bytes);
-    }
-
-    /// What the run is known by.
-    pub fn run(&self) -> IndexRun {
-        IndexRun {
-            records: (self.bytes / PAIR_BYTES) as u64,
-            digest: self.hasher.digest(),
-        }
-    }
-}
 
 /// What has to be stored of an index.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -275,18 +230,6 @@ impl Index {
 pub fn run_of(changed: &[(u64, Option<Mark>)]) -> Vec<u8> {
     let pair = |(key, mark): &(u64, Option<Mark>)| [*key, mark.map_or(GONE, |mark| mark.0)];
     pack(changed.iter().map(pair))
-}
-
-impl IndexMark {
-    /// Whether it is young enough to be believed.
-    pub fn is_young(&self, now: Timestamp) -> bool {
-        now.duration_since(self.made_at) < MADE_ANEW
-    }
-
-    /// Whether one more run may be added without loading the index: few are read in few requests.
-    pub fn takes_a_run(&self) -> bool {
-        !self.runs.is_empty() && self.runs.len() <= MOST_RUNS
-    }
 }
 
 fn pack(pairs: impl Iterator<Item = Pair>) -> Vec<u8> {

@@ -57,6 +57,17 @@ where
     })
 }
 
+/// Runs a test's story so.
+///
+/// # Panics
+/// With what went wrong, in words.
+pub fn test<F: Future<Output = anyhow::Result<()>>>(story: impl FnOnce() -> F + Send) {
+    crate::log();
+    if let Err(why) = run(story) {
+        panic!("{why:#}");
+    }
+}
+
 fn run_here<T>(work: impl Future<Output = T>) -> T {
     let thread = Arc::new(Thread::default());
     let (at_park, at_unpark) = (Arc::clone(&thread), Arc::clone(&thread));

@@ -303,6 +303,18 @@ impl Rig {
         states.remove(dataset).context("a state")
     }
 
+    /// Gives the first user another name.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn name_the_first(&self, name: &str) -> Result<()> {
+        let users = self.truth("users")?;
+        let first = users.keys().next().context("a user")?.parse()?;
+        self.microsoft
+            .set_user_property(first, "displayName", name.into());
+        Ok(())
+    }
+
     /// Answers yes to the removal that a dataset asks about, as the portal does.
     ///
     /// # Errors

@@ -5,18 +5,11 @@ use microsoft_simulator::{Fault, FaultKind, ScriptedAnswer};
 use muster_domain::state::Phase;
 use muster_platform::now;
 use muster_soak::{
-    own_time,
+    own_time::test,
     play::right,
     rig::{Delivery, Rig, Setup},
 };
-use std::{future::Future, time::Duration};
-
-fn test<F: Future<Output = Result<()>>>(story: impl FnOnce() -> F + Send) {
-    muster_soak::log();
-    if let Err(why) = own_time::run(story) {
-        panic!("{why:#}");
-    }
-}
+use std::time::Duration;
 
 #[test]
 fn the_proof_says_which_enumeration_when_how_many_and_how() {

@@ -52,10 +52,10 @@ async fn before(story: Story) -> Result<(Rig, Worker)> {
     };
     let mut rig = Rig::new(&setup).await?;
     if matches!(story, Story::Undone) {
-        name_the_first(&rig, "of old")?;
+        rig.name_the_first("of old")?;
         rig.sync().await?;
         right(&rig).await?;
-        name_the_first(&rig, "for a moment")?;
+        rig.name_the_first("for a moment")?;
     } else if !matches!(story, Story::First) {
         rig.sync().await?;
         rig.microsoft.change_users(2);
@@ -105,14 +105,6 @@ async fn worker_of(rig: &Rig, story: Story) -> Result<Worker> {
     }
 }
 
-fn name_the_first(rig: &Rig, name: &str) -> Result<()> {
-    let users = rig.truth("users")?;
-    let first = users.keys().next().context("a user")?.parse()?;
-    rig.microsoft
-        .set_user_property(first, "displayName", name.into());
-    Ok(())
-}
-
 /// How many writes and requests the sync makes when nothing happens.
 async fn size(story: Story) -> Result<(u32, u32)> {
     let (mut rig, worker) = before(story).await?;
@@ -145,7 +137,7 @@ async fn crash(story: Story, point: Point) -> Result<bool> {
     rig.simulator.clear_occasions();
     kept(&rig, &held, began).await.context("after the crash")?;
     if matches!(story, Story::Undone) {
-        name_the_first(&rig, "of old")?;
+        rig.name_the_first("of old")?;
     }
     if matches!(story, Story::Undone | Story::SoleDeltaRound) {
         let asked = muster_platform::now();

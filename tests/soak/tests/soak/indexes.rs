@@ -4,25 +4,15 @@
 use anyhow::{Context, Result, ensure};
 use muster_domain::{datasets::users::USERS, index};
 use muster_soak::{
-    own_time,
+    own_time::test,
     play::right,
     rig::{Rig, Setup},
 };
-use std::{future::Future, time::Duration};
-
-fn test<F: Future<Output = Result<()>>>(story: impl FnOnce() -> F + Send) {
-    muster_soak::log();
-    if let Err(why) = own_time::run(story) {
-        panic!("{why:#}");
-    }
-}
+use std::time::Duration;
 
 /// Syncs with the first user named so: a delta round, or a whole enumeration, since the link is too old.
 async fn sync_named(rig: &mut Rig, name: &str, whole: bool) -> Result<()> {
-    let users = rig.truth("users")?;
-    let first = users.keys().next().context("a user")?.parse()?;
-    rig.microsoft
-        .set_user_property(first, "displayName", name.into());
+    rig.name_the_first(name)?;
     if whole {
         rig.simulator.advance(Duration::from_secs(8 * 86_400));
     }

@@ -9,20 +9,13 @@ use muster_domain::{
 };
 use muster_platform::now;
 use muster_soak::{
-    own_time,
+    own_time::test,
     play::right,
     rig::{Delivery, Rig, Setup},
 };
 use serde_json::{Value, json};
-use std::{future::Future, time::Duration};
+use std::time::Duration;
 use tokio::time::Instant;
-
-fn test<F: Future<Output = Result<()>>>(story: impl FnOnce() -> F + Send) {
-    muster_soak::log();
-    if let Err(why) = own_time::run(story) {
-        panic!("{why:#}");
-    }
-}
 
 async fn users(count: u32) -> Result<Rig> {
     Rig::new(&Setup::small(count, &["users"])).await

@@ -1,6 +1,6 @@
 //! What DynamoDB leaves over or refuses of a batch is written after all.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, ensure};
 use muster_domain::{
     Record,
     datasets::users::USERS,
@@ -13,19 +13,11 @@ use muster_platform::{
 };
 use muster_soak::{
     door::{Calls, StoreFault},
-    own_time,
+    own_time::test,
     play::right,
     rig::{Delivery, Rig, Setup},
 };
 use serde_json::json;
-use std::future::Future;
-
-fn test<F: Future<Output = Result<()>>>(story: impl FnOnce() -> F + Send) {
-    muster_soak::log();
-    if let Err(why) = own_time::run(story) {
-        panic!("{why:#}");
-    }
-}
 
 #[test]
 fn changes_that_are_left_over_are_told_of_all_the_same() {
