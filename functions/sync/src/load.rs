@@ -27,15 +27,11 @@ pub(crate) async fn load(
     tenant: TenantId,
     now: Timestamp,
 ) -> Result<Option<Loaded>, SyncError> {
-    let Some(integration) = services
-        .store
-        .integration(tenant)
-        .await?
-        .filter(|i| !i.deleting)
-    else {
+    let whole = services.store.whole(tenant).await?;
+    let Some((known, standing)) = whole.filter(|(known, _)| !known.integration.deleting) else {
         return Ok(None);
     };
-    let Some(minted) = renew::mint(services, &integration).await? else {
+    let Some(minted) = renew::mint(services, &known.integration).await? else {
         refuse(services, tenant, "The vault holds no credential for this tenant. Paste a new client secret under Credential.", now).await?;
         return Ok(None);
     };
@@ -67,7 +63,7 @@ pub(crate) async fn load(
     let roles = token.claims.roles.clone();
     let updated = services
         .store
-        .update_integration(tenant, |integration| {
+        .update_known(known, |integration| {
             integration.saw_roles(roles.clone(), now);
             note_credential(integration, &secret, fell_back.as_deref(), now);
         })
@@ -82,7 +78,6 @@ pub(crate) async fn load(
         tracing::info!(tenant.id = %tenant, "no roles yet");
         return Ok(None);
     }
-    let standing = services.store.standing(tenant).await?;
     Ok(Some(Loaded {
         integration,
         standing,

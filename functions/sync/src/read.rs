@@ -22,7 +22,6 @@ use muster_platform::{
     store::{Batch, Units},
 };
 use std::collections::HashSet;
-use url::Url;
 
 /// How reading a dataset ended.
 #[derive(Debug)]
@@ -178,8 +177,26 @@ async fn attempt<'a>(
     state: DatasetState,
     from: From,
 ) -> Result<(Result<(), Stop>, Reading<'a>), SyncError> {
-    let mut reading = Reading::begin(run, dataset, state, &from).await?;
-    let ended = reading.enumerate(from).await;
+    let first = match &from {
+        From::Start => Ok(run.graph.first(dataset)),
+        // The hosts were replaced since: the link is of no use, the list begins anew.
+        From::DeltaLink(link) | From::NextLink(link) => {
+            run.graph.follow(link).map_err(|_| Fault::StateLost)
+        }
+    };
+    let mut asked = Counters::default();
+    // Microsoft is asked at once, while what is held is looked up.
+    let (reading, page) = tokio::join!(Reading::begin(run, dataset, state, &from), async {
+        run.graph
+            .page(dataset, &first?, &run.clock, &mut asked)
+            .await
+    });
+    let mut reading = reading?;
+    reading.state.run += asked;
+    let ended = match page {
+        Ok(page) => reading.enumerate(&from, page).await,
+        Err(fault) => Err(Stop::Fault(fault)),
+    };
     Ok((ended, reading))
 }
 
@@ -250,24 +267,15 @@ impl<'a> Reading<'a> {
         Ok(reading)
     }
 
-    /// All pages from one place to the end.
-    async fn enumerate(&mut self, from: From) -> Result<(), Stop> {
-        let mut url = match &from {
-            From::Start => self.run.graph.first(self.dataset),
-            From::DeltaLink(link) | From::NextLink(link) => match self.run.graph.follow(link) {
-                Ok(url) => url,
-                // The hosts were replaced since: the link is of no use, the list begins anew.
-                Err(_) => return Err(Stop::Fault(Fault::StateLost)),
-            },
-        };
-        let mut page = self.page(&url).await?;
+    /// All pages from the first in hand to the end.
+    async fn enumerate(&mut self, from: &From, mut page: Page) -> Result<(), Stop> {
         loop {
             let next = page.next_link.clone();
             let delta = page.delta_link.clone();
             let batch = self.take(page).await?;
             let Some(link) = next else {
                 self.write(batch).await?;
-                return self.end(&from, delta).await;
+                return self.end(from, delta).await;
             };
             if !self.links.insert(index::name(&link)) {
                 self.write(batch).await?;
@@ -276,7 +284,7 @@ impl<'a> Reading<'a> {
                     code: "a next link that leads in a circle".to_owned(),
                 }));
             }
-            url = match self.run.graph.follow(&link) {
+            let url = match self.run.graph.follow(&link) {
                 Ok(url) => url,
                 Err(fault) => {
                     self.write(batch).await?;
@@ -306,17 +314,6 @@ impl<'a> Reading<'a> {
             self.checkpoint(link).await?;
             page = fetched.map_err(Stop::Fault)?;
         }
-    }
-
-    async fn page(&mut self, url: &Url) -> Result<Page, Stop> {
-        let mut counters = self.state.run;
-        let page = self
-            .run
-            .graph
-            .page(self.dataset, url, &self.run.clock, &mut counters)
-            .await;
-        self.state.run = counters;
-        page.map_err(Stop::Fault)
     }
 
     /// Compares a page with what is held, and says what to write.

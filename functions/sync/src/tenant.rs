@@ -165,9 +165,9 @@ async fn run(services: &Services, lease: Lease, clock: Clock) -> Result<Outcome,
         clock,
     };
     // Side by side: Microsoft is asked at once.
-    let ((), ends) = tokio::try_join!(
-        mark_unread(&run, &plan, &states),
+    let (ends, ()) = tokio::try_join!(
         read_all(&run, &plan, &states),
+        mark_unread(&run, &plan, &states),
     )?;
     let mut sum = Counters::default();
     for end in &ends {

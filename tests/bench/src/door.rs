@@ -15,7 +15,7 @@ use std::{
     collections::BTreeMap,
     net::SocketAddr,
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tokio::net::TcpListener;
 
@@ -30,6 +30,17 @@ pub struct Passed {
     pub write: f64,
     /// Calls and units by operation.
     pub by_call: BTreeMap<String, (u64, f64)>,
+    /// When each call came, and how long it was then waited for.
+    pub answers: Vec<(Instant, Duration)>,
+}
+
+impl Passed {
+    /// How long calls were waited for that came one after the other before this moment.
+    pub fn waited_until(&self, moment: Instant) -> Duration {
+        let before = self.answers.iter();
+        let before = before.filter(|(came, took)| *came + *took < moment);
+        before.map(|(_, took)| *took).sum()
+    }
 }
 
 /// What the door does with a written batch.
@@ -81,7 +92,11 @@ impl Door {
 
     /// What passed since this was asked last.
     pub fn take(&self) -> Passed {
-        std::mem::take(&mut *self.passed.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut *self.passed())
+    }
+
+    fn passed(&self) -> std::sync::MutexGuard<'_, Passed> {
+        self.passed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What becomes of written batches from now on, and how long each call takes.
@@ -145,7 +160,7 @@ impl Door {
             .iter()
             .filter_map(|one| one["CapacityUnits"].as_f64())
             .sum();
-        let mut passed = self.passed.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut passed = self.passed();
         passed.calls += 1;
         let by_call = passed.by_call.entry(call.to_owned()).or_default();
         by_call.0 += 1;
@@ -235,7 +250,10 @@ fn attribute_bytes(value: &Value) -> usize {
 }
 
 async fn pass(State(door): State<Door>, headers: HeaderMap, body: Bytes) -> Response {
-    match door.forward(headers, &body).await {
+    let came = Instant::now();
+    let answer = door.forward(headers, &body).await;
+    door.passed().answers.push((came, came.elapsed()));
+    match answer {
         Ok(answer) => answer.into_response(),
         Err(error) => (StatusCode::BAD_GATEWAY, error.to_string()).into_response(),
     }

@@ -14,7 +14,7 @@ use muster_platform::{Services, connect, queue::LocalReceiver};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::Stdio,
     time::{Duration, Instant},
 };
@@ -53,6 +53,8 @@ pub struct Measured {
     pub used: Used,
     /// From its start to its first request to Graph.
     pub to_first_request: Duration,
+    /// How much of that it waited for the store, whose calls until then come one after the other.
+    pub waited_first: Duration,
     /// Requests to Graph.
     pub requests: u64,
     /// What passed the store's door.
@@ -221,6 +223,7 @@ impl Tenant {
         };
         let mut command = Command::new(std::env::current_exe()?);
         command.arg("engine").arg(serde_json::to_string(&task)?);
+        one_bundle(&mut command);
         let (done, used, began) = measure(command, how.share).await?;
         let (requests, first) = self.graph.take();
         let passed = self.door.take();
@@ -230,6 +233,7 @@ impl Tenant {
             done: serde_json::from_str(&done)?,
             used,
             to_first_request: first.map_or(Duration::ZERO, |first| first - began),
+            waited_first: first.map_or(Duration::ZERO, |first| passed.waited_until(first)),
             requests,
             passed,
         })
@@ -271,9 +275,24 @@ impl Tenant {
             },
             used,
             to_first_request: first.map_or(Duration::ZERO, |first| first - began),
+            waited_first: first.map_or(Duration::ZERO, |first| passed.waited_until(first)),
             requests,
             passed,
         })
+    }
+}
+
+/// Certificates as Lambda's Amazon Linux 2023 has them, one bundle; Debian has each in a file of its own
+/// besides, all of which are read as well where nothing says otherwise.
+fn one_bundle(command: &mut Command) {
+    const BUNDLES: [&str; 2] = [
+        "/etc/ssl/certs/ca-certificates.crt",
+        "/etc/pki/tls/certs/ca-bundle.crt",
+    ];
+    command.env_remove("SSL_CERT_DIR");
+    let found = BUNDLES.iter().find(|bundle| Path::new(bundle).exists());
+    if let Some(bundle) = found.filter(|_| std::env::var_os("SSL_CERT_FILE").is_none()) {
+        command.env("SSL_CERT_FILE", bundle);
     }
 }
 

@@ -2,7 +2,8 @@
 //! each other's change.
 
 use super::{
-    Item, Store, StoreError, from_json, lost_condition, number, tables::BY_NAME, text, to_json,
+    Item, Store, StoreError, Versioned, from_json, lost_condition, number, tables::BY_NAME, text,
+    to_json,
 };
 use muster_domain::{Integration, TenantId, sync_state::SyncState};
 
@@ -37,7 +38,7 @@ impl Store {
         Ok(self
             .versioned(tenant)
             .await?
-            .map(|(integration, _)| integration))
+            .map(|versioned| versioned.integration))
     }
 
     /// All integrations, by name: with the function's own credentials, since it is the one
@@ -79,11 +80,29 @@ impl Store {
         tenant: TenantId,
         change: impl Fn(&mut Integration),
     ) -> Result<Option<Integration>, StoreError> {
+        match self.versioned(tenant).await? {
+            Some(known) => self.update_known(known, change).await,
+            None => Ok(None),
+        }
+    }
+
+    /// The same for an integration that was just read: where the change changes nothing of it, nothing
+    /// is asked of the store.
+    ///
+    /// # Errors
+    /// When the store does not answer, or others keep changing the same item.
+    pub async fn update_known(
+        &self,
+        mut known: Versioned,
+        change: impl Fn(&mut Integration),
+    ) -> Result<Option<Integration>, StoreError> {
+        let tenant = known.integration.tenant_id;
         for _ in 0..20 {
-            let Some((mut integration, version)) = self.versioned(tenant).await? else {
-                return Ok(None);
-            };
-            let before = integration.clone();
+            let Versioned {
+                integration: before,
+                version,
+            } = known;
+            let mut integration = before.clone();
             change(&mut integration);
             if integration.says_the_same(&before) {
                 return Ok(Some(integration));
@@ -102,6 +121,10 @@ impl Store {
                 Err(error) if lost_condition(&error) => {}
                 Err(error) => return Err(error.into()),
             }
+            known = match self.versioned(tenant).await? {
+                Some(known) => known,
+                None => return Ok(None),
+            };
         }
         Err(StoreError::Unavailable(
             "the integration keeps being changed by others".to_owned(),

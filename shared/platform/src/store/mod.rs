@@ -30,7 +30,7 @@ pub use control::Control;
 pub use erase::Receipt;
 pub use leases::Lease;
 pub use records::{RecordPage, Units, Unseen};
-pub use states::Standing;
+pub use states::{Standing, Versioned};
 pub use transfer::Transferred;
 
 use crate::{http::Http, no_answer, tenant_sessions::TenantSessions};

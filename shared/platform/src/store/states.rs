@@ -20,15 +20,37 @@ pub struct Standing {
     pub latest: Latest,
 }
 
+/// An integration as of the latest sync, and which version of its item that is.
+#[derive(Debug, Clone)]
+pub struct Versioned {
+    /// The integration.
+    pub integration: Integration,
+    pub(super) version: u64,
+}
+
 impl Store {
-    /// Where a tenant's datasets stand.
+    /// A tenant's integration and where its datasets stand, by one question; `None` where there is no
+    /// such tenant.
     ///
     /// # Errors
     /// When the store does not answer or an item cannot be read.
-    pub async fn standing(&self, tenant: TenantId) -> Result<Standing, StoreError> {
-        let client = self.at(tenant);
-        let items = control_items(&client, &self.integrations, tenant, STATES).await?;
-        Ok(Found::read(&items)?.standing())
+    pub async fn whole(
+        &self,
+        tenant: TenantId,
+    ) -> Result<Option<(Versioned, Standing)>, StoreError> {
+        self.found_whole(&self.at(tenant), tenant).await
+    }
+
+    async fn found_whole(
+        &self,
+        client: &Client,
+        tenant: TenantId,
+    ) -> Result<Option<(Versioned, Standing)>, StoreError> {
+        let all = (STATES.0, WHERE_IT_STANDS.1);
+        let items = control_items(client, &self.integrations, tenant, all).await?;
+        let mut found = Found::read(&items)?;
+        let integration = found.integration.take();
+        Ok(integration.map(|integration| (integration, found.standing())))
     }
 
     /// The states of all datasets of a tenant that have been looked at.
@@ -36,7 +58,9 @@ impl Store {
     /// # Errors
     /// When the store does not answer or an item cannot be read.
     pub async fn states(&self, tenant: TenantId) -> Result<Vec<DatasetState>, StoreError> {
-        Ok(self.standing(tenant).await?.states)
+        let client = self.at(tenant);
+        let items = control_items(&client, &self.integrations, tenant, STATES).await?;
+        Ok(Found::read(&items)?.standing().states)
     }
 
     /// One of a list of clients, with the function's own credentials: a list of a thousand tenants
@@ -48,18 +72,15 @@ impl Store {
         &self,
         tenant: TenantId,
     ) -> Result<Option<(Integration, Vec<DatasetState>)>, StoreError> {
-        let all = (STATES.0, WHERE_IT_STANDS.1);
-        let items = control_items(&self.own, &self.integrations, tenant, all).await?;
-        let found = Found::read(&items)?;
-        let integration = found.integration.clone();
-        Ok(integration.map(|(integration, _)| (integration, found.standing().states)))
+        let whole = self.found_whole(&self.own, tenant).await?;
+        Ok(whole.map(|(versioned, standing)| (versioned.integration, standing.states)))
     }
 
-    /// An integration as of the latest sync, with the version of its item.
+    /// An integration as of the latest sync.
     pub(super) async fn versioned(
         &self,
         tenant: TenantId,
-    ) -> Result<Option<(Integration, u64)>, StoreError> {
+    ) -> Result<Option<Versioned>, StoreError> {
         let client = self.at(tenant);
         let items = control_items(&client, &self.integrations, tenant, WHERE_IT_STANDS).await?;
         Ok(Found::read(&items)?.integration)
@@ -152,7 +173,7 @@ struct Found {
     /// Each with the number of the lease it was stored under.
     states: Vec<(u64, DatasetState)>,
     latest: Latest,
-    integration: Option<(Integration, u64)>,
+    integration: Option<Versioned>,
 }
 
 impl Found {
@@ -166,7 +187,10 @@ impl Found {
                 "integration" => {
                     let version = get_number(item, "version")
                         .ok_or_else(|| StoreError::Unreadable("version is missing".to_owned()))?;
-                    found.integration = Some((from_json(item, "integration")?, version));
+                    found.integration = Some(Versioned {
+                        integration: from_json(item, "integration")?,
+                        version,
+                    });
                 }
                 state if state.starts_with("dataset#") => {
                     let lease = get_number(item, "lease").unwrap_or(0);
@@ -175,7 +199,7 @@ impl Found {
                 _ => {}
             }
         }
-        if let Some((integration, _)) = &mut found.integration {
+        if let Some(Versioned { integration, .. }) = &mut found.integration {
             integration.sync.started_at = began_at;
             found.latest.tell(integration);
         }
