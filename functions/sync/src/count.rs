@@ -12,13 +12,14 @@ use muster_platform::store::{StoreError, Units};
 use std::collections::HashMap;
 
 /// What is known of a dataset's counts when its reading has ended.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) enum Counted {
     /// Every record was counted as it was shown.
     Whole(Box<Counter>),
     /// What a delta round brought, and what it took away.
     Shifted(Box<(Counter, Counter)>),
     /// Nothing certain: the stored records have to be counted.
+    #[default]
     Anew,
 }
 
@@ -73,12 +74,14 @@ impl Counted {
         }
     }
 
-    /// Sets the counts that a dataset feeds.
+    /// Sets the counts that a dataset feeds. They are shifted only where `shifts`: where they hold all
+    /// that was changed before.
     pub async fn finish(
         self,
         run: &Run<'_>,
         dataset: &'static Dataset,
         state: &DatasetState,
+        shifts: bool,
         counts: &mut Counts,
     ) -> Result<Units, StoreError> {
         if !state.countable() {
@@ -92,10 +95,7 @@ impl Counted {
                 counter.finish(state, counts);
                 return Ok(Units::default());
             }
-            // What a run that broke off had changed is not in the counts yet.
-            Self::Shifted(both)
-                if !run.lease.goes_on && Counter::shift(counts, &both.0, &both.1) =>
-            {
+            Self::Shifted(both) if shifts && Counter::shift(counts, &both.0, &both.1) => {
                 return Ok(Units::default());
             }
             Self::Shifted(_) | Self::Anew => {}

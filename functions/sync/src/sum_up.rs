@@ -10,7 +10,6 @@ use crate::{
 use muster_domain::{
     Integration, Permission, datasets,
     expiry::Credential,
-    latest::Latest,
     secret_policy::SecretPolicy,
     state::Counters,
     summary::{Counter, Summary},
@@ -18,27 +17,37 @@ use muster_domain::{
 use muster_platform::{
     metrics::SyncFigures,
     now,
-    store::{StoreError, Units},
+    store::{Standing, StoreError, Units},
 };
 
 pub(crate) async fn sum_up(
     run: &Run<'_>,
     integration: &Integration,
-    mut latest: Latest,
+    standing: Standing,
     mut ends: Vec<End>,
     mut sum: Counters,
 ) -> Result<(), SyncError> {
     let now = now();
     let mut units = Units::default();
     let mut counts = integration.glance.clone();
-    for end in &mut ends {
-        if Counter::DATASETS.contains(&end.dataset.name) {
-            let counted = std::mem::replace(&mut end.counted, Counted::Anew);
-            units += counted
-                .finish(run, end.dataset, &end.state, &mut counts)
-                .await?;
-        }
+    for dataset in Counter::DATASETS.into_iter().filter_map(datasets::find) {
+        // What a run that broke off has read is not in the counts, and may not be due again.
+        let broke_off = standing.not_summed_up.iter().any(|n| n == dataset.name);
+        let end = ends.iter_mut().find(|end| end.dataset.name == dataset.name);
+        let states = &standing.states;
+        let (state, counted) = match end {
+            Some(end) => (&end.state, std::mem::take(&mut end.counted)),
+            None => match states.iter().find(|state| state.dataset == dataset.name) {
+                Some(state) if broke_off => (state, Counted::Anew),
+                _ => continue,
+            },
+        };
+        let shifts = !broke_off && !run.lease.goes_on;
+        units += counted
+            .finish(run, dataset, state, shifts, &mut counts)
+            .await?;
     }
+    let mut latest = standing.latest;
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,

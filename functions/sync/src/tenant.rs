@@ -19,7 +19,7 @@ use muster_platform::{
     Services, alerting, now,
     queue::{QueueError, SyncMessage},
     schedule::ScheduleError,
-    store::{Lease, Standing, StoreError},
+    store::{Lease, StoreError},
     vault::VaultError,
 };
 use std::time::{Duration, SystemTime};
@@ -139,14 +139,15 @@ async fn run(services: &Services, lease: Lease, clock: Clock) -> Result<Outcome,
         token,
         secret,
     } = loaded;
-    let Standing { mut states, latest } = standing;
+    let mut standing = standing;
+    let states = &mut standing.states;
     if let Some(contested_at) = lease.contested_at {
         states
             .iter_mut()
             .for_each(|state| state.distrust(contested_at));
     }
     let began = lease.began_at.unwrap_or_else(now);
-    let plan = plan::plan(&integration, &states, now());
+    let plan = plan::plan(&integration, states, now());
     let hosts = services.microsoft.hosts(integration.cloud);
     let graph = Graph::new(
         &services.microsoft,
@@ -166,8 +167,8 @@ async fn run(services: &Services, lease: Lease, clock: Clock) -> Result<Outcome,
     };
     // Side by side: Microsoft is asked at once.
     let (ends, ()) = tokio::try_join!(
-        read_all(&run, &plan, &states),
-        mark_unread(&run, &plan, &states),
+        read_all(&run, &plan, &standing.states),
+        mark_unread(&run, &plan, &standing.states),
     )?;
     let mut sum = Counters::default();
     for end in &ends {
@@ -175,7 +176,7 @@ async fn run(services: &Services, lease: Lease, clock: Clock) -> Result<Outcome,
     }
     sum.took_ms = u64::try_from(now().duration_since(began).as_millis()).unwrap_or(0);
     let back = Back::of(&ends);
-    sum_up::sum_up(&run, &integration, latest, ends, sum).await?;
+    sum_up::sum_up(&run, &integration, standing, ends, sum).await?;
     come_back(&run, &back).await
 }
 

@@ -39,6 +39,7 @@ const INDEXED: &str = "functions/sync/src/indexed.rs";
 const MOVES: &str = "functions/sync/src/moves.rs";
 const FETCH: &str = "functions/sync/src/fetch.rs";
 const COUNT: &str = "functions/sync/src/count.rs";
+const SUM_UP: &str = "functions/sync/src/sum_up.rs";
 const REMOVAL: &str = "shared/domain/src/removal.rs";
 const PLAN: &str = "shared/domain/src/plan.rs";
 const STATE: &str = "shared/domain/src/state.rs";
@@ -577,9 +578,17 @@ pub const BUGS: &[Bug] = &[
     bug(
         "after a crash the counts go on from where they were",
         &[at(
-            COUNT,
-            "if !run.lease.goes_on && Counter::shift",
-            "if (PLANTED || !run.lease.goes_on) && Counter::shift",
+            SUM_UP,
+            "let shifts = !broke_off && !run.lease.goes_on;",
+            "let shifts = PLANTED || (!broke_off && !run.lease.goes_on);",
+        )],
+    ),
+    bug(
+        "what a run that broke off has read is counted when it is read again",
+        &[at(
+            SUM_UP,
+            "let broke_off = standing.not_summed_up",
+            "let broke_off = !PLANTED && standing.not_summed_up",
         )],
     ),
     bug(

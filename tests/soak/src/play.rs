@@ -9,8 +9,9 @@ use anyhow::{Context, Result, bail, ensure};
 use jiff::Timestamp;
 use microsoft_simulator::TenantHandle;
 use muster_domain::{
-    removal,
+    datasets, removal,
     state::{DatasetState, Phase},
+    summary::{Counter, Counts},
 };
 use serde_json::{Map, Value, json};
 use std::{
@@ -491,18 +492,34 @@ pub async fn right(rig: &Rig) -> Result<()> {
         );
     }
     let integration = rig.change(|_| {}).await?;
-    if let Some(users) = states.get("users") {
-        let counted = integration.glance.users;
-        ensure!(
-            counted == Some(users.records),
-            "{counted:?} users are counted, and {} held",
-            users.records
-        );
-    }
+    counted(rig, &states, &integration.glance).await?;
     ensure!(integration.sync.finished_at.is_some(), "no sync has ended");
     ensure!(
         integration.sync.started_at.is_none(),
         "a sync is still under way"
+    );
+    Ok(())
+}
+
+/// The summary counts what is held.
+async fn counted(
+    rig: &Rig,
+    states: &BTreeMap<String, DatasetState>,
+    summary: &Counts,
+) -> Result<()> {
+    let mut truth = summary.clone();
+    for name in Counter::DATASETS {
+        let (Some(state), Some(dataset)) = (states.get(name), datasets::find(name)) else {
+            continue;
+        };
+        let mut counter = Counter::new(dataset, muster_platform::now());
+        let records = rig.records(dataset).await?;
+        records.iter().for_each(|record| counter.count(record));
+        counter.finish(state, &mut truth);
+    }
+    ensure!(
+        *summary == truth,
+        "counted are {summary:?}, and held {truth:?}"
     );
     Ok(())
 }

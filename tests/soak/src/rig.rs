@@ -334,19 +334,28 @@ impl Rig {
     /// When the store cannot be read.
     pub async fn held(&self, name: &str) -> Result<Records> {
         let dataset = datasets::find(name).context("a dataset")?;
-        let mut held = Records::new();
+        let records = self.records(dataset).await?.into_iter();
+        Ok(records
+            .map(|record| (record.key.clone(), record.to_object(dataset)))
+            .collect())
+    }
+
+    /// The records of a dataset.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn records(&self, dataset: &'static Dataset) -> Result<Vec<Record>> {
+        let mut records = Vec::new();
         let mut after: Option<String> = None;
         loop {
             let page = self
                 .store
                 .records_after(self.tenant, dataset, after.as_deref())
                 .await?;
-            for record in page.records {
-                held.insert(record.key.clone(), record.to_object(dataset));
-            }
+            records.extend(page.records);
             after = page.next;
             if after.is_none() {
-                return Ok(held);
+                return Ok(records);
             }
         }
     }

@@ -18,6 +18,8 @@ pub struct Standing {
     pub states: Vec<DatasetState>,
     /// What the latest sync left behind beside them.
     pub latest: Latest,
+    /// The datasets that a run read and did not sum up: it broke off before its last step.
+    pub not_summed_up: Vec<String>,
 }
 
 /// An integration as of the latest sync, and which version of its item that is.
@@ -173,6 +175,8 @@ struct Found {
     /// Each with the number of the lease it was stored under.
     states: Vec<(u64, DatasetState)>,
     latest: Latest,
+    /// The number of the lease that the latest was stored under.
+    latest_lease: u64,
     integration: Option<Versioned>,
 }
 
@@ -182,7 +186,10 @@ impl Found {
         let mut began_at = None;
         for item in items {
             match get_text(item, "item").unwrap_or_default() {
-                LATEST => found.latest = from_packed_json(item, "latest")?,
+                LATEST => {
+                    found.latest = from_packed_json(item, "latest")?;
+                    found.latest_lease = get_number(item, "lease").unwrap_or(0);
+                }
                 "lease" => began_at = leases::began_at(item),
                 "integration" => {
                     let version = get_number(item, "version")
@@ -208,7 +215,10 @@ impl Found {
     }
 
     fn standing(self) -> Standing {
+        let later = self.states.iter();
+        let later = later.filter(|(lease, _)| *lease > self.latest_lease);
         Standing {
+            not_summed_up: later.map(|(_, state)| state.dataset.clone()).collect(),
             states: self.states.into_iter().map(|(_, state)| state).collect(),
             latest: self.latest,
         }

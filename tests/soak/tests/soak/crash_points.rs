@@ -23,6 +23,10 @@ enum Story {
     DeltaRound,
     /// The same, by the only worker of its store.
     SoleDeltaRound,
+    /// Nothing has been read, and the sync that goes on comes by itself: what was read is not due again.
+    FirstNotAsked,
+    /// A delta round after which Microsoft refuses the sign-in for a while.
+    Refused,
     /// The same, and the delta link has lapsed: everything is read, and what is gone removed.
     LaterWhole,
     /// Everybody has signed in once since the first reading; now some did again, one goes by another
@@ -47,6 +51,7 @@ async fn before(story: Story) -> Result<(Rig, Worker)> {
         largest_page: 2,
         ..match story {
             Story::SignIns | Story::SignInsAlone => Setup::small(5, &["sign_in_activity"]),
+            Story::FirstNotAsked => Setup::small(5, &["users", "managed_devices"]),
             _ => Setup::small(5, &["users", "subscribed_skus"]),
         }
     };
@@ -56,7 +61,7 @@ async fn before(story: Story) -> Result<(Rig, Worker)> {
         rig.sync().await?;
         right(&rig).await?;
         rig.name_the_first("for a moment")?;
-    } else if !matches!(story, Story::First) {
+    } else if !matches!(story, Story::First | Story::FirstNotAsked) {
         rig.sync().await?;
         rig.microsoft.change_users(2);
         rig.microsoft.add_users(2);
@@ -100,7 +105,9 @@ async fn before(story: Story) -> Result<(Rig, Worker)> {
 /// again, and goes on with what it finds.
 async fn worker_of(rig: &Rig, story: Story) -> Result<Worker> {
     match story {
-        Story::Undone | Story::SoleDeltaRound => rig.sole_worker().await,
+        Story::Undone | Story::SoleDeltaRound | Story::FirstNotAsked | Story::Refused => {
+            rig.sole_worker().await
+        }
         _ => rig.worker(0).await,
     }
 }
@@ -139,17 +146,34 @@ async fn crash(story: Story, point: Point) -> Result<bool> {
     if matches!(story, Story::Undone) {
         rig.name_the_first("of old")?;
     }
-    if matches!(story, Story::Undone | Story::SoleDeltaRound) {
-        let asked = muster_platform::now();
-        rig.change(|integration| integration.sync.requested_at = Some(asked))
-            .await?;
-        let again = worker_of(&rig, story).await?;
-        ensure!(rig.deliver(&again, Delivery::default()).await);
-    } else {
-        rig.sync().await?;
+    match story {
+        Story::Undone | Story::SoleDeltaRound => {
+            let asked = muster_platform::now();
+            rig.change(|integration| integration.sync.requested_at = Some(asked))
+                .await?;
+            go_on(&mut rig, story).await?;
+        }
+        Story::FirstNotAsked => go_on(&mut rig, story).await?,
+        Story::Refused => {
+            let secret = rig.microsoft.secret().context("a secret")?;
+            let year = Duration::from_secs(365 * 86_400);
+            rig.microsoft
+                .set_secret("another.One~that-nobody-told-of", year);
+            go_on(&mut rig, story).await?;
+            rig.microsoft.set_secret(&secret, year);
+            rig.sync().await?;
+        }
+        _ => rig.sync().await?,
     }
     right(&rig).await.context("after the next sync")?;
     Ok(died)
+}
+
+/// The message comes again.
+async fn go_on(rig: &mut Rig, story: Story) -> Result<()> {
+    let again = worker_of(rig, story).await?;
+    ensure!(rig.deliver(&again, Delivery::default()).await, "it failed");
+    Ok(())
 }
 
 fn enumerate(story: Story) {
@@ -187,6 +211,16 @@ fn a_delta_round_may_crash_anywhere() {
 #[test]
 fn a_delta_round_of_a_sole_worker_may_crash_anywhere() {
     enumerate(Story::SoleDeltaRound);
+}
+
+#[test]
+fn a_first_sync_may_crash_anywhere_and_go_on_by_itself() {
+    enumerate(Story::FirstNotAsked);
+}
+
+#[test]
+fn a_delta_round_may_crash_anywhere_before_a_refused_sign_in() {
+    enumerate(Story::Refused);
 }
 
 #[test]
