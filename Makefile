@@ -107,7 +107,7 @@ conformance: ## BODIES=DIR: syncs a directory of recorded Graph bodies and compa
 	@test -n "$(BODIES)" || { echo "say which bodies: make conformance BODIES=DIR"; exit 2; }
 	cargo run --locked --quiet --package muster-it --bin conformance -- "$(BODIES)"
 
-bench: ## what syncs cost, beside a program in Python; writes docs/performance.md. BENCH="tables 500000" and others
+bench: ## what syncs cost, beside a program in Python; writes docs/performance.md. BENCH="function 256 10000 100 5" and others
 	cargo build --locked --profile measured --quiet --package muster --package muster-bench --bins
 	$(CARGO_TARGET_DIR)/measured/bench $(BENCH)
 
@@ -120,7 +120,7 @@ plant: ## plants bugs in a copy of the engine, and says which test catches each;
 
 fuzz: ## N=1000000: so many inputs on every parser of what comes from outside
 	cargo run --locked --quiet --profile measured --package muster-soak --bin soak -- --fuzz $(or $(N),1000000)
-	PROPTEST_CASES=$(or $(N),1000000) cargo test --locked --quiet --package muster-portal --package muster-oauth-callback --lib anything
+	PROPTEST_CASES=$(or $(N),1000000) cargo test --locked --quiet --workspace --lib -- is_read_or_refused
 
 docs: ## writes docs/datasets.md anew from the registry
 	UPDATE_DOCS=1 cargo test --locked --package muster-domain --test datasets

@@ -1,7 +1,9 @@
-//! One tenant's sync, in six steps: assume and load, plan, read, remove what is proven gone, come
-//! back when told to wait, sum up. Each step is a file of its name.
+//! One tenant's sync, in six steps: load, plan, read, remove what is proven gone, come back where there
+//! is more to read, sum up. Each step is a file of its name (the plan is a value of the domain's,
+//! `muster_domain::plan`); `tenant.rs` walks through them.
 
 mod checkpoint;
+mod come_back;
 mod count;
 mod diff;
 mod end;

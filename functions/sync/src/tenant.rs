@@ -2,6 +2,7 @@
 
 use crate::{
     Context,
+    come_back::Back,
     fetch::Graph,
     load::{self, Loaded},
     read,
@@ -17,7 +18,7 @@ use muster_domain::{
 };
 use muster_platform::{
     Services, alerting, now,
-    queue::{QueueError, SyncMessage},
+    queue::QueueError,
     schedule::ScheduleError,
     store::{Lease, StoreError},
     vault::VaultError,
@@ -177,7 +178,7 @@ async fn run(services: &Services, lease: Lease, clock: Clock) -> Result<Outcome,
     sum.took_ms = u64::try_from(now().duration_since(began).as_millis()).unwrap_or(0);
     let back = Back::of(&ends);
     sum_up::sum_up(&run, &integration, standing, ends, sum).await?;
-    come_back(&run, &back).await
+    back.come(&run).await
 }
 
 /// Writes down why a dataset is not read.
@@ -231,40 +232,4 @@ fn state_of(dataset: &'static Dataset, states: &[DatasetState]) -> DatasetState 
         .find(|state| state.dataset == dataset.name)
         .cloned()
         .unwrap_or_else(|| DatasetState::new(dataset))
-}
-
-/// When a run comes back.
-struct Back {
-    /// At once, with what the deadline cut off.
-    cut_off: bool,
-    /// At the time that Microsoft named, with what it put off.
-    at: Option<Timestamp>,
-}
-
-impl Back {
-    fn of(ends: &[read::End]) -> Self {
-        Self {
-            cut_off: ends.iter().any(|end| end.cut_off),
-            at: ends.iter().filter_map(|end| end.come_back_at).min(),
-        }
-    }
-}
-
-async fn come_back(run: &Run<'_>, back: &Back) -> Result<Outcome, SyncError> {
-    if let Some(at) = back.at {
-        run.services.schedule.once(run.tenant, at).await?;
-    }
-    if back.cut_off {
-        // A process that is stopping finds the rest due when it starts again.
-        if !run.clock.stopping() {
-            run.services
-                .queue
-                .send(SyncMessage {
-                    tenant_id: run.tenant,
-                })
-                .await?;
-        }
-        return Ok(Outcome::ToBeContinued);
-    }
-    Ok(Outcome::Done)
 }

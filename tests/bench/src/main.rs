@@ -17,7 +17,10 @@ use muster_domain::{
 };
 use std::{path::Path, time::Duration};
 
-const USAGE: &str = "usage: bench [tables [USERS …]] | chain [USERS [SECONDS]] | pace [USERS] | many [TENANTS [USERS]] | whole [USERS …] | cost [USERS …]";
+const USAGE: &str = "usage: bench [tables [USERS …]] | function [MEGABYTES [USERS [GRAPH_MS [STORE_MS]]]] | chain [USERS [SECONDS]] | pace [USERS] | many [TENANTS [USERS]] | whole [USERS …] | cost [USERS …]";
+/// The smallest function that Lambda has: megabytes, users, how long Graph takes for a page and the store
+/// for a batch, in milliseconds.
+const SMALL_FUNCTION: [u32; 4] = [128, 10_000, 300, 8];
 /// Users alone: one dataset, one list.
 const USERS_ALONE: &[&str] = &["User.Read.All"];
 /// And when they last signed in.
@@ -47,6 +50,13 @@ fn main() -> Result<()> {
     let runtime = tokio::runtime::Runtime::new()?;
     match word {
         "tables" => runtime.block_on(tables(&or(&[10_000, 100_000]))),
+        "function" if sizes.len() <= SMALL_FUNCTION.len() => {
+            let mut settings = SMALL_FUNCTION;
+            settings[..sizes.len()].copy_from_slice(&sizes);
+            let python = python::interpreter()?;
+            print!("{}", report::HEAD);
+            runtime.block_on(function(settings, &python, &mut String::new()))
+        }
         "chain" => match or(&[500_000, 25])[..] {
             [users] => runtime.block_on(chain(users, 25)),
             [users, seconds] => runtime.block_on(chain(users, seconds)),
@@ -78,7 +88,7 @@ async fn tables(sizes: &[u32]) -> Result<()> {
     for &users in sizes.iter().filter(|users| **users <= 10_000) {
         steady_day(users, &mut text).await?;
     }
-    small_function(&python, &mut text).await?;
+    function(SMALL_FUNCTION, &python, &mut text).await?;
     starts(&mut text).await?;
     let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/performance.md");
     report::write(Path::new(page), &text)
@@ -168,20 +178,25 @@ async fn steady_day(users: u32, text: &mut String) -> Result<()> {
     Ok(())
 }
 
-/// 10,000 users on a function of 128 MB, 300 ms a page, 8 ms a call of the store.
-async fn small_function(python: &Path, text: &mut String) -> Result<()> {
-    let users = 10_000;
+/// A first sync on a function of so many megabytes, and the reference on the same.
+async fn function(
+    [megabytes, users, graph_ms, store_ms]: [u32; 4],
+    python: &Path,
+    text: &mut String,
+) -> Result<()> {
     let tenant = Tenant::connect(users, USERS_ALONE).await?;
     let how = How {
-        share: Some(share::of_memory(128.0)),
+        share: Some(share::of_memory(f64::from(megabytes)).min(1.0)),
         batches: Batches::Accepted,
-        graph_latency: Duration::from_millis(300),
-        store_latency: Duration::from_millis(8),
+        graph_latency: Duration::from_millis(graph_ms.into()),
+        store_latency: Duration::from_millis(store_ms.into()),
         ..How::default()
     };
     let pages = Some(tenant.user_pages);
     let first = tenant.sync(how).await?;
-    let name = "Muster, 10,000 users, first sync, at a 128 MB function's share".to_owned();
+    let name = format!(
+        "Muster, {users} users, first sync, at a {megabytes} MB function's share, {graph_ms} ms a page, {store_ms} ms a batch"
+    );
     say(text, &row(name, users, pages, first).line());
     let reference = tenant.reference(python.to_owned(), how).await?;
     let name = "Python, the same".to_owned();
