@@ -7,11 +7,13 @@
 pub mod dice;
 pub mod door;
 pub mod fuzz;
+pub mod judge;
 pub mod own_time;
 pub mod planted;
 pub mod play;
 pub mod rig;
 pub mod schedule;
+pub mod witness;
 
 /// Plays many seeds on as many threads as there are processors; gives the sum, and every seed that
 /// failed with why.

@@ -5,8 +5,8 @@ use microsoft_simulator::{Fault, FaultKind, ScriptedAnswer};
 use muster_domain::state::Phase;
 use muster_platform::now;
 use muster_soak::{
+    judge::right,
     own_time::test,
-    play::right,
     rig::{Delivery, Rig, Setup},
 };
 use std::time::Duration;

@@ -3,9 +3,10 @@
 use anyhow::{Context, Result, ensure};
 use muster_soak::{
     door::Calls,
+    judge::{kept, right},
     own_time,
-    play::{kept, right, sign_in},
     rig::{Delivery, Rig, Setup, Worker},
+    witness::sign_in,
 };
 use std::{
     sync::{Arc, Mutex},

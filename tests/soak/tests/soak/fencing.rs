@@ -5,8 +5,8 @@ use jiff::SignedDuration;
 use muster_platform::{now, store::StoreError};
 use muster_soak::{
     door::{Calls, StoreFault},
+    judge::right,
     own_time,
-    play::right,
     rig::{Delivery, Rig, Setup},
 };
 use std::time::Duration;

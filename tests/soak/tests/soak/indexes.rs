@@ -4,8 +4,8 @@
 use anyhow::{Context, Result, ensure};
 use muster_domain::{datasets::users::USERS, index};
 use muster_soak::{
+    judge::right,
     own_time::test,
-    play::right,
     rig::{Rig, Setup},
 };
 use std::time::Duration;

@@ -14,9 +14,10 @@ use muster_platform::{
 use muster_soak::{
     dice::Dice,
     door::{Calls, StoreFault},
+    judge::right,
     own_time,
-    play::{right, sign_in},
     rig::{Delivery, Rig, Setup, Worker},
+    witness::sign_in,
 };
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};

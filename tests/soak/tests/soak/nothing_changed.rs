@@ -7,9 +7,10 @@ use muster_domain::state::Phase;
 use muster_platform::now;
 use muster_soak::{
     door::Calls,
+    judge::right,
     own_time,
-    play::{right, sign_in},
     rig::{Delivery, Rig, Setup, Worker},
+    witness::sign_in,
 };
 use std::time::Duration;
 

@@ -9,8 +9,8 @@ use muster_domain::{
 };
 use muster_platform::now;
 use muster_soak::{
+    judge::right,
     own_time::test,
-    play::right,
     rig::{Delivery, Rig, Setup},
 };
 use serde_json::{Value, json};

@@ -4,8 +4,8 @@ use anyhow::{Result, ensure};
 use microsoft_simulator::{Fault, FaultKind};
 use muster_domain::state::Phase;
 use muster_soak::{
+    judge::right,
     own_time,
-    play::right,
     rig::{Rig, Setup},
 };
 use std::time::Duration;

@@ -13,8 +13,8 @@ use muster_platform::{
 };
 use muster_soak::{
     door::{Calls, StoreFault},
+    judge::right,
     own_time::test,
-    play::right,
     rig::{Delivery, Rig, Setup},
 };
 use serde_json::json;
