@@ -15,9 +15,12 @@ pub mod rig;
 pub mod schedule;
 pub mod witness;
 
-/// Plays many seeds on as many threads as there are processors; gives the sum, and every seed that
-/// failed with why.
-pub fn play_seeds(seeds: std::ops::Range<u64>) -> (play::Played, Vec<(u64, String)>) {
+/// Plays many seeds on as many threads as there are processors, telling of each when it has ended; gives the
+/// sum, and every seed that failed with why.
+pub fn play_seeds(
+    seeds: std::ops::Range<u64>,
+    ended: impl Fn(u64, &Result<play::Played, String>) + Sync,
+) -> (play::Played, Vec<(u64, String)>) {
     let next = std::sync::atomic::AtomicU64::new(seeds.start);
     let threads = std::thread::available_parallelism().map_or(2, usize::from);
     let mut sum = play::Played::default();
@@ -30,7 +33,9 @@ pub fn play_seeds(seeds: std::ops::Range<u64>) -> (play::Played, Vec<(u64, Strin
                 if seed >= seeds.end {
                     return (sum, failures);
                 }
-                match play_seed(seed) {
+                let played = play_seed(seed);
+                ended(seed, &played);
+                match played {
                     Ok(played) => sum += played,
                     Err(why) => failures.push((seed, why)),
                 }

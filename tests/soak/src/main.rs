@@ -1,7 +1,12 @@
 //! `soak [FROM] COUNT`: plays so many seeds and prints what they came to; `soak --seed N` replays one
 //! with its log; `soak --fuzz COUNT` tries so many inputs on every parser.
 
-use std::process::ExitCode;
+use muster_soak::play::Played;
+use std::{
+    process::ExitCode,
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 
 fn main() -> ExitCode {
     muster_soak::log();
@@ -19,12 +24,10 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let began = std::time::Instant::now();
+    let began = Instant::now();
     let count = seeds.end - seeds.start;
-    let (played, failures) = muster_soak::play_seeds(seeds);
-    for (_, why) in &failures {
-        println!("{why}");
-    }
+    let progress = Progress::of(count, began);
+    let (played, failures) = muster_soak::play_seeds(seeds, |_, ended| progress.tell(ended));
     let seconds = began.elapsed().as_secs_f64();
     println!("{count} schedules in {seconds:.0} s: {played:#?}");
     let seeds: Vec<u64> = failures.iter().map(|(seed, _)| *seed).collect();
@@ -36,11 +39,49 @@ fn main() -> ExitCode {
     }
 }
 
+/// Tells of failures at once, and every minute how far it has come.
+struct Progress {
+    count: u64,
+    began: Instant,
+    /// How many have ended, how many of them failed, and when that was last told.
+    so_far: Mutex<(u64, u64, Instant)>,
+}
+
+impl Progress {
+    fn of(count: u64, began: Instant) -> Self {
+        Self {
+            count,
+            began,
+            so_far: Mutex::new((0, 0, began)),
+        }
+    }
+
+    fn tell(&self, ended: &Result<Played, String>) {
+        let mut so_far = self.so_far.lock().unwrap_or_else(PoisonError::into_inner);
+        let (done, failed, told) = &mut *so_far;
+        *done += 1;
+        if let Err(why) = ended {
+            *failed += 1;
+            println!("{why}");
+        }
+        if told.elapsed() >= Duration::from_secs(60) {
+            *told = Instant::now();
+            let minutes = self.began.elapsed().as_secs_f64() / 60.0;
+            #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+            let left = minutes / *done as f64 * (self.count - *done) as f64;
+            eprintln!(
+                "{done} of {} schedules, {failed} failed; some {left:.0} minutes left",
+                self.count
+            );
+        }
+    }
+}
+
 fn fuzz(count: u64) -> ExitCode {
     println!("| parser | inputs | made sense | seconds |");
     println!("|---|---:|---:|---:|");
     for parser in muster_soak::fuzz::PARSERS {
-        let began = std::time::Instant::now();
+        let began = Instant::now();
         match muster_soak::fuzz::run(parser, 0..count) {
             Ok(read) => {
                 let seconds = began.elapsed().as_secs_f64();
