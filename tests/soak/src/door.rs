@@ -84,6 +84,8 @@ struct Inner {
     counts: BTreeMap<&'static str, u32>,
     lease: u64,
     fencing: Fencing,
+    /// How often the store has died with its worker.
+    deaths: u64,
 }
 
 /// The door.
@@ -156,6 +158,11 @@ impl Door {
         let mut inner = self.inner();
         inner.faults.clear();
         inner.acts.clear();
+    }
+
+    /// The store dies with its only worker: what is on its way never arrives.
+    pub fn die(&self) {
+        self.inner().deaths += 1;
     }
 
     /// How many of these calls have come so far.
@@ -425,11 +432,13 @@ async fn pass(State(door): State<Door>, headers: HeaderMap, body: Bytes) -> Resp
         Some(StoreFault::Late(by)) => {
             // A task of its own: the caller may be gone by then, and its call arrives all the same.
             let (own, call) = (door.clone(), call.to_owned());
+            let deaths = door.inner().deaths;
             let late = tokio::spawn(async move {
                 tokio::time::sleep(by).await;
-                own.perform(&call, request)
+                let arrives = own.inner().deaths == deaths;
+                arrives.then(|| own.perform(&call, request))
             });
-            late.await.ok()
+            late.await.ok().flatten()
         }
     };
     for act in acts {

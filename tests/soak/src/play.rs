@@ -52,13 +52,13 @@ pub async fn play(schedule: &Schedule) -> Result<Played> {
     let mut rig = Rig::new(&schedule.setup).await?;
     let witness = Witness::of(&rig)?;
     let mut played = Played::default();
-    let workers = match schedule.workers {
+    let mut workers = match schedule.workers {
         Workers::Sole => vec![rig.sole_worker().await?],
         Workers::Two { skew } => vec![rig.worker(0).await?, rig.worker(skew).await?],
     };
     for (number, round) in schedule.rounds.iter().enumerate() {
         let at = format!("after round {}", number + 1);
-        play_round(&mut rig, &witness, &workers, round, &mut played)
+        play_round(&mut rig, &witness, &mut workers, round, &mut played)
             .await
             .with_context(|| at)?;
     }
@@ -124,7 +124,7 @@ async fn answer_removals(rig: &Rig) -> Result<bool> {
 async fn play_round(
     rig: &mut Rig,
     witness: &Witness,
-    workers: &[Worker],
+    workers: &mut [Worker],
     round: &Round,
     played: &mut Played,
 ) -> Result<()> {
@@ -153,7 +153,7 @@ async fn play_round(
     for event in &round.events {
         set(rig, witness, workers, *event, &running);
     }
-    let ended = deliver(rig, workers, round, &running).await;
+    let ended = deliver(rig, workers, round, &running).await?;
     played.deliveries += ended.len() as u64;
     for end in ended {
         match end {
@@ -164,7 +164,7 @@ async fn play_round(
     }
     rig.simulator.clear_faults();
     rig.simulator.clear_occasions();
-    for worker in workers {
+    for worker in &*workers {
         worker.door.clear();
         if let Some(stop) = &worker.stop {
             stop.send_replace(false);
@@ -176,13 +176,14 @@ async fn play_round(
     Ok(())
 }
 
-/// Hands the message to whoever gets it, and waits for all; `None` is a process that died.
+/// Hands the message to whoever gets it, and waits for all; `None` is a process that died, and has started
+/// again.
 async fn deliver(
     rig: &mut Rig,
-    workers: &[Worker],
+    workers: &mut [Worker],
     round: &Round,
     running: &Running,
-) -> Vec<Option<bool>> {
+) -> Result<Vec<Option<bool>>> {
     let delivery = Delivery {
         sent_ago: round.sent_ago,
         tries: 0,
@@ -201,11 +202,15 @@ async fn deliver(
         }
         *running.lock().unwrap_or_else(PoisonError::into_inner) =
             tasks.iter().map(JoinHandle::abort_handle).collect();
-        for task in tasks {
-            ends.push(task.await.ok());
+        for (task, worker) in tasks.into_iter().zip(&mut *workers) {
+            let end = task.await.ok();
+            if end.is_none() {
+                rig.restart(worker)?;
+            }
+            ends.push(end);
         }
     }
-    ends
+    Ok(ends)
 }
 
 /// The deliveries under way, the first worker's first.

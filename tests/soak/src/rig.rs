@@ -190,6 +190,23 @@ impl Rig {
         })
     }
 
+    /// A worker that died starts again: one among many as another, as Lambda's environments do, whose
+    /// message may arrive at the store all the same; the only one of a store as itself, after its store
+    /// has died with it.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub fn restart(&self, worker: &mut Worker) -> Result<()> {
+        match worker.stop {
+            Some(_) => worker.door.die(),
+            None => {
+                let services = self.services(Store::embedded(worker.door.address()))?;
+                worker.context = Arc::new(Context::new(services));
+            }
+        }
+        Ok(())
+    }
+
     /// A worker among many, whose clock is so many seconds fast: an owner of leases of its own.
     ///
     /// # Errors
