@@ -135,27 +135,46 @@ async fn starts(text: &mut String) -> Result<()> {
 
 /// A first sync and one of everything with nothing changed, beside the reference.
 async fn enumerations(users: u32, python: &Path, text: &mut String) -> Result<()> {
-    let tenant = Tenant::connect(users, USERS_ALONE).await?;
     let how = How {
         batches: Batches::Accepted,
         ..How::default()
     };
+    let (mut firsts, mut wholes, mut rounds) = (Vec::new(), Vec::new(), Vec::new());
+    let mut tenant = None;
+    for _ in 0..TRIES {
+        // One at a time: each holds all its pages.
+        drop(tenant.take());
+        let fresh = tenant.insert(Tenant::connect(users, USERS_ALONE).await?);
+        firsts.push(fresh.sync(how).await?);
+        fresh.ask(true).await?;
+        wholes.push(fresh.sync(how).await?);
+        fresh.ask(false).await?;
+        rounds.push(fresh.sync(how).await?);
+    }
+    let tenant = tenant.context("a tenant")?;
     let pages = Some(tenant.user_pages);
-    let first = tenant.sync(how).await?;
-    let name = format!("Muster, {users} users, first sync");
-    say(text, &row(name, users, pages, first).line());
-    tenant.ask(true).await?;
-    let whole = tenant.sync(how).await?;
-    let name = format!("Muster, {users} users, all enumerated, nothing changed");
-    say(text, &row(name, users, pages, whole).line());
-    tenant.ask(false).await?;
-    let round = tenant.sync(how).await?;
-    let name = format!("Muster, {users} users, delta round, nothing changed");
-    say(text, &row(name, users, Some(1), round).line());
+    for (what, fewest, tries) in [
+        ("first sync", pages, firsts),
+        ("all enumerated, nothing changed", pages, wholes),
+        ("delta round, nothing changed", Some(1), rounds),
+    ] {
+        let name = format!("Muster, {users} users, {what}");
+        say(text, &row(name, users, fewest, median(tries)?).line());
+    }
     let reference = tenant.reference(python.to_owned(), how).await?;
     let name = format!("Python, {users} users, every sync");
     say(text, &row(name, users, pages, reference).line());
     Ok(())
+}
+
+/// Other work on the machine makes single tries dear.
+const TRIES: usize = 3;
+
+/// The try that took as much CPU as the middle one.
+fn median(mut tries: Vec<Measured>) -> Result<Measured> {
+    tries.sort_by(|a, b| a.used.cpu_seconds.total_cmp(&b.used.cpu_seconds));
+    let middle = tries.len() / 2;
+    tries.into_iter().nth(middle).context("a try")
 }
 
 /// A day on which 1 % of the users changed and 60 % signed in.
