@@ -282,8 +282,8 @@ impl Tenant {
     }
 }
 
-/// Certificates as Lambda's Amazon Linux 2023 has them, one bundle; Debian has each in a file of its own
-/// besides, all of which are read as well where nothing says otherwise.
+/// The system's certificates from one bundle alone: Debian has each in a file of its own besides, all of
+/// which are read as well where nothing says otherwise. How it is on Lambda has not been looked at.
 fn one_bundle(command: &mut Command) {
     const BUNDLES: [&str; 2] = [
         "/etc/ssl/certs/ca-certificates.crt",
