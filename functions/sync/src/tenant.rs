@@ -136,11 +136,10 @@ async fn run(services: &Services, lease: Lease, clock: Clock) -> Result<Outcome,
     };
     let Loaded {
         integration,
-        standing,
+        mut standing,
         token,
         secret,
     } = loaded;
-    let mut standing = standing;
     let states = &mut standing.states;
     if let Some(contested_at) = lease.contested_at {
         states
@@ -166,11 +165,12 @@ async fn run(services: &Services, lease: Lease, clock: Clock) -> Result<Outcome,
         began,
         clock,
     };
-    // Side by side: Microsoft is asked at once.
-    let (ends, ()) = tokio::try_join!(
+    // Side by side, so that Microsoft is asked at once; and both to their ends, even where one fails.
+    let (ends, marked) = tokio::join!(
         read_all(&run, &plan, &standing.states),
         mark_unread(&run, &plan, &standing.states),
-    )?;
+    );
+    let (ends, ()) = (ends?, marked?);
     let mut sum = Counters::default();
     for end in &ends {
         sum += end.state.run;
@@ -200,30 +200,35 @@ async fn mark_unread(run: &Run<'_>, plan: &Plan, states: &[DatasetState]) -> Res
     Ok(())
 }
 
-/// Reads what is due, a few datasets at a time, in the plan's order.
+/// Reads what is due, a few datasets at a time, in the plan's order. Where one fails, no more are begun,
+/// and those under way are read on: the lease may only be given back when nothing is on its way.
 async fn read_all(
     run: &Run<'_>,
     plan: &Plan,
     states: &[DatasetState],
 ) -> Result<Vec<read::End>, SyncError> {
-    let mut ends = Vec::new();
+    let mut due = plan.steps.iter().filter_map(|step| match &step.action {
+        Action::Read(from) => Some((step.dataset, from.clone())),
+        Action::Block | Action::Off | Action::NotDue(_) => None,
+    });
+    let mut ends = Ok(Vec::new());
     let mut running = FuturesUnordered::new();
-    for step in &plan.steps {
-        let Action::Read(from) = &step.action else {
-            continue;
-        };
-        if running.len() == AT_ONCE
-            && let Some(end) = running.next().await
+    loop {
+        while ends.is_ok()
+            && running.len() < AT_ONCE
+            && let Some((dataset, from)) = due.next()
         {
-            ends.push(end?);
+            running.push(read::read(run, dataset, state_of(dataset, states), from));
         }
-        let state = state_of(step.dataset, states);
-        running.push(read::read(run, step.dataset, state, from.clone()));
+        let Some(end) = running.next().await else {
+            return ends;
+        };
+        match (&mut ends, end) {
+            (Ok(ends), Ok(end)) => ends.push(end),
+            (Ok(_), Err(error)) => ends = Err(error),
+            (Err(_), end) => drop(end),
+        }
     }
-    while let Some(end) = running.next().await {
-        ends.push(end?);
-    }
-    Ok(ends)
 }
 
 fn state_of(dataset: &'static Dataset, states: &[DatasetState]) -> DatasetState {

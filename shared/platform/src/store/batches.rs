@@ -6,7 +6,8 @@
 //! added, and travel without one, before the records they tell of.
 
 use super::{
-    Item, Lease, Store, StoreError, Units, get_number, lost_condition, number, partition,
+    Item, Lease, Store, StoreError, Units, get_number, in_flight, lost_condition, number,
+    partition,
     records::key_of,
     statements::{Write, statements_body},
     to_json,
@@ -20,7 +21,6 @@ use aws_sdk_dynamodb::{
         DeleteRequest, PutRequest, ReturnConsumedCapacity, WriteRequest,
     },
 };
-use futures::{StreamExt, TryStreamExt, stream};
 use muster_domain::{Dataset, TenantId, change::Change, record};
 use std::time::Duration;
 
@@ -81,14 +81,8 @@ impl Store {
         let writes: Vec<Write<'_>> = puts.chain(deletes).collect();
         // By number: a closure over the borrowed chunks themselves is not general enough for the compiler.
         let chunks: Vec<&[Write<'_>]> = writes.chunks(ITEMS_A_BATCH).collect();
-        units += stream::iter(0..chunks.len())
-            .map(|i| self.send_writes(lease, dataset, chunks[i].to_vec()))
-            .buffer_unordered(BATCHES_IN_FLIGHT)
-            .try_fold(Units::default(), |mut sum, units| async move {
-                sum += units;
-                Ok(sum)
-            })
-            .await?;
+        let calls = (0..chunks.len()).map(|i| self.send_writes(lease, dataset, chunks[i].to_vec()));
+        units += in_flight::all(calls, BATCHES_IN_FLIGHT).await?;
         Ok(units)
     }
 
@@ -195,14 +189,9 @@ impl Store {
             .chunks(ITEMS_A_BATCH)
             .map(<[WriteRequest]>::to_vec)
             .collect();
-        stream::iter(chunks)
-            .map(|chunk| self.send_batch(tenant, &self.assets, chunk))
-            .buffer_unordered(BATCHES_IN_FLIGHT)
-            .try_fold(Units::default(), |mut sum, units| async move {
-                sum += units;
-                Ok(sum)
-            })
-            .await
+        let calls = chunks.into_iter();
+        let calls = calls.map(|chunk| self.send_batch(tenant, &self.assets, chunk));
+        in_flight::all(calls, BATCHES_IN_FLIGHT).await
     }
 
     /// Sends one batch, and again what the service left over.

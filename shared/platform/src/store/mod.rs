@@ -11,6 +11,7 @@ mod changes;
 mod consents;
 mod control;
 mod erase;
+mod in_flight;
 mod indexes;
 mod integrations;
 mod leases;

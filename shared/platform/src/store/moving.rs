@@ -7,7 +7,7 @@
 //! states are.
 
 use super::{
-    Item, Lease, Store, StoreError, Units, get_text, lost_condition, number,
+    Item, Lease, Store, StoreError, Units, get_text, in_flight, lost_condition, number,
     packed::{from_packed_json, to_packed_json},
     partition, text,
 };
@@ -15,7 +15,6 @@ use aws_sdk_dynamodb::{
     operation::query::builders::QueryFluentBuilder,
     types::{ConsumedCapacity, ReturnConsumedCapacity},
 };
-use futures::{StreamExt, TryStreamExt, stream};
 use muster_domain::{Dataset, TenantId, moving::Moved};
 use std::{collections::BTreeMap, ops::Bound};
 
@@ -95,14 +94,8 @@ impl Store {
                 written.push(renewed(std::mem::take(&mut chunk), None, moved));
             }
             let writes = written.into_iter().filter(|pieces| !pieces.is_empty());
-            units += stream::iter(writes.collect::<Vec<_>>())
-                .map(|pieces| self.put_pieces(lease, dataset, pieces))
-                .buffer_unordered(WRITES_IN_FLIGHT)
-                .try_fold(Units::default(), |mut sum, units| async move {
-                    sum += units;
-                    Ok(sum)
-                })
-                .await?;
+            let calls = writes.map(|pieces| self.put_pieces(lease, dataset, pieces));
+            units += in_flight::all(calls, WRITES_IN_FLIGHT).await?;
             if ends {
                 return Ok(units);
             }

@@ -8,7 +8,7 @@ use muster_domain::{
     record::digest,
 };
 use muster_platform::{
-    now,
+    Store, now,
     store::{Batch, ChangeQuery, Put},
 };
 use muster_soak::{
@@ -18,6 +18,7 @@ use muster_soak::{
     rig::{Delivery, Rig, Setup},
 };
 use serde_json::json;
+use std::time::Duration;
 
 #[test]
 fn changes_that_are_left_over_are_told_of_all_the_same() {
@@ -70,6 +71,55 @@ fn a_record_that_is_there_though_it_was_not_believed_to_be_is_written_over() {
             ensure!(record["display_name"] == "as told now", "{record:?}");
         }
         Ok(())
+    });
+}
+
+#[test]
+fn a_write_that_fails_leaves_nothing_on_its_way() {
+    test(async || {
+        let rig = Rig::new(&Setup::small(0, &["users"])).await?;
+        let door = rig.worker(0).await?.door;
+        let store = Store::embedded(door.address());
+        let lease = store.acquire_lease(rig.tenant, "another", now());
+        let lease = lease.await?.context("nobody holds it")?;
+        let mut batch = Batch::default();
+        for number in 0..60 {
+            let object = json!({"id": format!("user {number}")});
+            let record = Record::from_object(&USERS, &object).context("a key")?;
+            batch.puts.push(Put {
+                key: record.key.clone(),
+                text: record.to_text(),
+                held: false,
+            });
+        }
+        // Of three calls the first takes long, and the others fail however often they are tried.
+        let held_up = StoreFault::Late(Duration::from_secs(40));
+        door.add_fault(Calls::RecordWrites, 1, 1, held_up);
+        door.add_fault(Calls::RecordWrites, 2, 99, StoreFault::ServerError);
+        ensure!(store.write(&lease, &USERS, &batch).await.is_err());
+        let written = rig.held("users").await?.len();
+        ensure!(written == 25, "{written} of the first call's 25");
+        Ok(())
+    });
+}
+
+#[test]
+fn a_run_that_fails_leaves_nothing_on_its_way() {
+    test(async || {
+        let mut rig = Rig::new(&Setup::small(4, &["users", "applications"])).await?;
+        let worker = rig.worker(0).await?;
+        let held_up = StoreFault::Late(Duration::from_secs(40));
+        let door = &worker.door;
+        door.add_fault(Calls::RecordWrites, 1, 1, held_up);
+        door.add_fault(Calls::RecordWrites, 2, 99, StoreFault::ServerError);
+        ensure!(!rig.deliver(&worker, Delivery::default()).await);
+        let held = async || Ok((rig.held("users").await?, rig.held("applications").await?));
+        let at_its_end: (_, _) = held().await?;
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        let later: anyhow::Result<_> = held().await;
+        ensure!(at_its_end == later?, "a write arrived after the run");
+        rig.sync().await?;
+        right(&rig).await
     });
 }
 
