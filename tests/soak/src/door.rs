@@ -16,8 +16,12 @@ use serde_json::{Value, json};
 use std::{
     collections::BTreeMap,
     fmt,
+    hash::{DefaultHasher, Hash, Hasher},
     net::SocketAddr,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 use tokio::net::TcpListener;
@@ -96,6 +100,7 @@ pub struct Door {
     skew: i64,
     address: SocketAddr,
     inner: Arc<Mutex<Inner>>,
+    order: Arc<AtomicU64>,
 }
 
 impl fmt::Debug for Door {
@@ -110,12 +115,21 @@ impl Door {
     /// # Errors
     /// When there is no port for it.
     pub async fn open(database: Database, skew: i64) -> std::io::Result<Self> {
+        Self::counting(database, skew, Arc::default()).await
+    }
+
+    async fn counting(
+        database: Database,
+        skew: i64,
+        order: Arc<AtomicU64>,
+    ) -> std::io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let door = Self {
             database,
             skew,
             address: listener.local_addr()?,
             inner: Arc::default(),
+            order,
         };
         let listener = listener.tap_io(|connection| {
             connection.set_nodelay(true).ok();
@@ -130,7 +144,12 @@ impl Door {
     /// # Errors
     /// When there is no port for it.
     pub async fn beside(&self, skew: i64) -> std::io::Result<Self> {
-        Self::open(self.database.clone(), skew).await
+        Self::counting(self.database.clone(), skew, Arc::clone(&self.order)).await
+    }
+
+    /// The digest of which calls came in which order so far, at this door and at those beside it.
+    pub fn order(&self) -> u64 {
+        self.order.load(Ordering::SeqCst)
     }
 
     /// Where it is.
@@ -191,6 +210,9 @@ impl Door {
 
     /// Counts a call; gives what goes wrong with it, and what happens after it.
     fn count(&self, call: &str, request: &Value) -> (Option<StoreFault>, Vec<Act>) {
+        let mut digest = DefaultHasher::new();
+        (self.order(), call, subject(request)).hash(&mut digest);
+        self.order.store(digest.finish(), Ordering::SeqCst);
         let mut inner = self.inner();
         let kinds = kinds(call, request);
         for kind in kinds {
@@ -356,6 +378,23 @@ fn record_of(statement: &Value) -> Record {
     let mut next = || last.next().unwrap_or_default();
     let (l, sk, pk) = (next(), next(), next());
     Record { pk, sk, l }
+}
+
+/// What a call is about, without the times in it.
+fn subject(request: &Value) -> String {
+    let (item, statement) = (&request["Item"], &request["Statements"][0]);
+    let of_item = ["pk", "sk", "item"].map(|name| &item[name]);
+    let (first, asked) = (record_of(statement), &request["RequestItems"]["assets"]);
+    let table = &request["TableName"];
+    json!([
+        table,
+        request["Key"],
+        of_item,
+        first.pk,
+        first.sk,
+        asked["Keys"]
+    ])
+    .to_string()
 }
 
 fn tenant_of(request: &Value) -> Option<String> {

@@ -3,7 +3,7 @@
 use crate::{
     door::{Calls, Fencing},
     judge::{judge, right},
-    rig::{Delivery, Rig, Worker},
+    rig::{Delivery, Rig, Worker, apart},
     schedule::{Event, Round, Schedule, Workers},
     witness::Witness,
 };
@@ -31,6 +31,8 @@ pub struct Played {
     pub told: u64,
     /// What the doors saw of stale workers.
     pub fencing: Fencing,
+    /// The digest of which calls came to the store in which order: the same whenever a seed is played.
+    pub order: u64,
 }
 
 impl std::ops::AddAssign for Played {
@@ -41,6 +43,7 @@ impl std::ops::AddAssign for Played {
         self.fresh += other.fresh;
         self.told += other.told;
         self.fencing += other.fencing;
+        self.order ^= other.order;
     }
 }
 
@@ -49,6 +52,7 @@ impl std::ops::AddAssign for Played {
 /// # Errors
 /// What the engine did wrong, in words.
 pub async fn play(schedule: &Schedule) -> Result<Played> {
+    fastrand::seed(schedule.seed);
     let mut rig = Rig::new(&schedule.setup).await?;
     let witness = Witness::of(&rig)?;
     let mut played = Played::default();
@@ -92,6 +96,7 @@ pub async fn play(schedule: &Schedule) -> Result<Played> {
         played.deliveries += 1;
     }
     right(&rig).await.context("after the last sync")?;
+    played.order = rig.order();
     Ok(played)
 }
 
@@ -135,7 +140,9 @@ async fn play_round(
     rig.simulator.advance(round.ages);
     witness.look()?;
     if round.asked {
+        apart();
         let asked = muster_platform::now();
+        apart();
         rig.change(|integration| integration.sync.requested_at = Some(asked))
             .await?;
     }

@@ -30,7 +30,7 @@ use serde_json::{Map, Value};
 use std::{
     collections::BTreeMap,
     sync::{Arc, OnceLock},
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 use tempfile::TempDir;
 use tokio::sync::watch;
@@ -256,7 +256,9 @@ impl Rig {
         };
         attribute("ApproximateReceiveCount", (delivery.tries + 1).to_string());
         if let Some(ago) = delivery.sent_ago {
+            apart();
             let at = now().as_millisecond() - ago * 1000;
+            apart();
             attribute("SentTimestamp", at.to_string());
         }
         let mut event = SqsEvent::default();
@@ -292,6 +294,11 @@ impl Rig {
     pub async fn change(&self, change: impl Fn(&mut Integration)) -> Result<Integration> {
         let changed = self.store.update_integration(self.tenant, change).await?;
         changed.context("the integration is there")
+    }
+
+    /// The digest of which calls came to the store in which order so far.
+    pub fn order(&self) -> u64 {
+        self.eye.order()
     }
 
     /// When the tenant is due next.
@@ -396,6 +403,12 @@ impl Rig {
     pub fn truth(&self, name: &str) -> Result<Records> {
         truth(&self.microsoft, name)
     }
+}
+
+/// Queue and lease tell times to the millisecond: what comes before this and what comes after it are
+/// told apart whenever a schedule is played.
+pub fn apart() {
+    std::thread::sleep(Duration::from_millis(2));
 }
 
 /// What Microsoft holds of a dataset now, projected onto its columns.

@@ -185,7 +185,7 @@ fn round(dice: &mut Dice, workers: Workers) -> Round {
             .then(|| Duration::from_millis(*dice.one::<u64>(&[0, 1, 40, 700, 20_000]))),
         sent_ago: dice
             .percent(50)
-            .then(|| *dice.one::<i64>(&[0, 1, 30, 4000])),
+            .then(|| *dice.one::<i64>(&[0, 30, 30, 4000])),
         twice: dice.percent(15),
         no_time: dice.percent(12),
         pause: Duration::from_secs(*dice.one::<u64>(&[0, 0, 5, 70])),
