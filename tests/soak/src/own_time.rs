@@ -69,8 +69,6 @@ pub fn test<F: Future<Output = anyhow::Result<()>>>(story: impl FnOnce() -> F + 
 }
 
 fn run_here<T>(work: impl Future<Output = T>) -> T {
-    // The AWS SDK draws the lengths of its waits: the same ones each time.
-    fastrand::seed(0);
     let thread = Arc::new(Thread::default());
     let (at_park, at_unpark) = (Arc::clone(&thread), Arc::clone(&thread));
     let runtime = Builder::new_current_thread()

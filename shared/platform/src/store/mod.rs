@@ -37,7 +37,7 @@ pub use transfer::Transferred;
 use crate::{http::Http, no_answer, tenant_sessions::TenantSessions};
 use aws_sdk_dynamodb::{
     Client,
-    config::{BehaviorVersion, Credentials, Region},
+    config::{BehaviorVersion, Credentials, Region, retry::RetryPartition},
     error::{ProvideErrorMetadata, SdkError},
     types::AttributeValue,
 };
@@ -102,6 +102,8 @@ impl Store {
             .region(Region::new("local"))
             .credentials_provider(Credentials::new("local", "local", None, None, "embedded"))
             .http_client(Http::loopback())
+            // Tries of its own: what fails at one store takes none from another of the same process.
+            .retry_partition(RetryPartition::new(address.to_string()))
             .build();
         Self {
             own: Client::from_conf(config),
