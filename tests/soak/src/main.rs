@@ -1,7 +1,7 @@
-//! `soak [FROM] COUNT`: plays so many seeds and prints what they came to; `soak --seed N` replays one
-//! with its log; `soak --fuzz COUNT` tries so many inputs on every parser.
+//! `soak [FROM] COUNT`: plays so many seeds and prints what they came to; `soak --seed N` prints one
+//! schedule and replays it; `soak --fuzz COUNT` tries so many inputs on every parser.
 
-use muster_soak::play::Played;
+use muster_soak::{play::Played, schedule::Schedule};
 use std::{
     process::ExitCode,
     sync::{Mutex, PoisonError},
@@ -16,7 +16,10 @@ fn main() -> ExitCode {
         return fuzz(*count);
     }
     let seeds = match (arguments.first().map(String::as_str), &numbers[..]) {
-        (Some("--seed"), [seed]) => *seed..seed + 1,
+        (Some("--seed"), [seed]) => {
+            print!("{}", Schedule::of(*seed));
+            *seed..seed + 1
+        }
         (_, [count]) => 0..*count,
         (_, [from, count]) => *from..from + count,
         _ => {
