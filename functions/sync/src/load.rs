@@ -21,17 +21,19 @@ pub(crate) struct Loaded {
     pub secret: SecretString,
 }
 
-/// Loads a tenant; `None` when there is no access, which the integration then tells of.
+/// Loads a tenant, and signs in meanwhile as it was known a moment ago; `None` when there is no access,
+/// which the integration then tells of.
 pub(crate) async fn load(
     services: &Services,
-    tenant: TenantId,
+    before: &Integration,
     now: Timestamp,
 ) -> Result<Option<Loaded>, SyncError> {
-    let whole = services.store.whole(tenant).await?;
-    let Some((known, standing)) = whole.filter(|(known, _)| !known.integration.deleting) else {
+    let tenant = before.tenant_id;
+    let (whole, minted) = tokio::join!(services.store.whole(tenant), renew::mint(services, before));
+    let Some((known, standing)) = whole?.filter(|(known, _)| !known.integration.deleting) else {
         return Ok(None);
     };
-    let Some(minted) = renew::mint(services, &known.integration).await? else {
+    let Some(minted) = minted? else {
         refuse(services, tenant, "The vault holds no credential for this tenant. Paste a new client secret under Credential.", now).await?;
         return Ok(None);
     };
@@ -65,7 +67,10 @@ pub(crate) async fn load(
         .store
         .update_known(known, |integration| {
             integration.saw_roles(roles.clone(), now);
-            note_credential(integration, &secret, fell_back.as_deref(), now);
+            // Where it was replaced since, the one that gave the token is not in use any more.
+            if integration.credential.mark == before.credential.mark {
+                note_credential(integration, &secret, fell_back.as_deref(), now);
+            }
         })
         .await?;
     let Some(integration) = updated else {

@@ -12,7 +12,7 @@ use crate::{
 use futures::{StreamExt, stream::FuturesUnordered};
 use jiff::Timestamp;
 use muster_domain::{
-    Dataset, DatasetState, TenantId,
+    Dataset, DatasetState, Integration, TenantId,
     plan::{self, Action, Plan},
     state::{Counters, Phase},
 };
@@ -95,7 +95,7 @@ pub async fn sync_tenant(
         .ok_or(SyncError::Busy)?;
     let clock = Clock::new(deadline, context.stopping.clone());
     let ended = tokio::select! {
-        ended = run(services, lease.clone(), clock) => ended,
+        ended = run(services, &known, lease.clone(), clock) => ended,
         lost = keep(services, &lease) => Err(lost),
     };
     match &ended {
@@ -129,9 +129,14 @@ async fn keep(services: &Services, lease: &Lease) -> SyncError {
     }
 }
 
-async fn run(services: &Services, lease: Lease, clock: Clock) -> Result<Outcome, SyncError> {
+async fn run(
+    services: &Services,
+    known: &Integration,
+    lease: Lease,
+    clock: Clock,
+) -> Result<Outcome, SyncError> {
     let tenant = lease.tenant;
-    let Some(loaded) = load::load(services, tenant, now()).await? else {
+    let Some(loaded) = load::load(services, known, now()).await? else {
         return Ok(Outcome::NoAccess);
     };
     let Loaded {

@@ -1,5 +1,4 @@
-//! The engine in a process of its own, so that nothing but it is measured: `bench engine` syncs one
-//! tenant, by as many invocations as it takes, and prints what it did.
+//! The engine in a process of its own, so that nothing but it is measured: the binary `engine`.
 
 use anyhow::{Context as _, Result, bail};
 use muster_domain::{TenantId, state::Counters};

@@ -4,7 +4,7 @@ use anyhow::{Context, Result, bail};
 use muster_bench::{
     cost,
     door::Batches,
-    engine, many, python,
+    many, python,
     replay::Gate,
     report::{self, Row},
     share,
@@ -17,7 +17,7 @@ use muster_domain::{
 };
 use std::{path::Path, time::Duration};
 
-const USAGE: &str = "usage: bench [tables [USERS …]] | function [MEGABYTES [USERS [GRAPH_MS [STORE_MS]]]] | chain [USERS [SECONDS]] | pace [USERS] | many [TENANTS [USERS]] | whole [USERS …] | cost [USERS …]";
+const USAGE: &str = "usage: bench [tables [USERS …]] | function [MEGABYTES [USERS [GRAPH_MS [STORE_MS]]]] | chain [USERS [SECONDS]] | pace [USERS] | many [TENANTS [USERS]] | starts | whole [USERS …] | cost [USERS …]";
 /// The smallest function that Lambda has: megabytes, users, how long Graph takes for a page and the store
 /// for a batch, in milliseconds.
 const SMALL_FUNCTION: [u32; 4] = [128, 10_000, 300, 8];
@@ -32,13 +32,6 @@ fn main() -> Result<()> {
         Some((word, rest)) => (word.as_str(), rest),
         None => ("tables", &[][..]),
     };
-    if let ("engine", [task]) = (word, rest) {
-        // As the function on Lambda, which has less than one processor.
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
-        return runtime.block_on(engine::run(task));
-    }
     let sizes = rest
         .iter()
         .map(|size| size.parse().with_context(|| USAGE))
@@ -71,6 +64,7 @@ fn main() -> Result<()> {
             [tenants, users] => runtime.block_on(many::run(tenants, users)),
             _ => bail!(USAGE),
         },
+        "starts" if sizes.is_empty() => runtime.block_on(starts(&mut String::new())),
         "whole" => runtime.block_on(whole::run(&or(&[1_000, 50_000]))),
         "cost" => runtime.block_on(cost::run(&or(&[100, 1_000]))),
         _ => bail!(USAGE),

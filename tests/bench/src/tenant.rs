@@ -221,8 +221,10 @@ impl Tenant {
             within_quotas: how.within_quotas,
             ..self.task.clone()
         };
-        let mut command = Command::new(std::env::current_exe()?);
-        command.arg("engine").arg(serde_json::to_string(&task)?);
+        // Both are built together.
+        let engine = std::env::current_exe()?.with_file_name("engine");
+        let mut command = Command::new(engine);
+        command.arg(serde_json::to_string(&task)?);
         one_bundle(&mut command);
         let (done, used, began) = measure(command, how.share).await?;
         let (requests, first) = self.graph.take();
