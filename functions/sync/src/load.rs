@@ -3,7 +3,10 @@
 
 use crate::SyncError;
 use jiff::Timestamp;
-use muster_domain::{Integration, TenantId, aadsts, integration::Trouble};
+use muster_domain::{
+    Integration, TenantId, aadsts,
+    integration::{Credential, Trouble},
+};
 use muster_platform::{
     Services,
     microsoft::{SignInFailure, Token},
@@ -67,10 +70,13 @@ pub(crate) async fn load(
         .store
         .update_known(known, |integration| {
             integration.saw_roles(roles.clone(), now);
-            // Where it was replaced since, the one that gave the token is not in use any more.
-            if integration.credential.mark == before.credential.mark {
-                note_credential(integration, &secret, fell_back.as_deref(), now);
-            }
+            note_credential(
+                integration,
+                &before.credential,
+                &secret,
+                fell_back.as_deref(),
+                now,
+            );
         })
         .await?;
     let Some(integration) = updated else {
@@ -92,13 +98,18 @@ pub(crate) async fn load(
 }
 
 /// Takes note of which credential gave the token: the one in use, of which the integration may not
-/// know yet, or the one before it.
+/// know yet, or the one before it. Where `before`, the credential that it knew when Microsoft was asked,
+/// was replaced meanwhile, that says nothing of the one in use now.
 fn note_credential(
     integration: &mut Integration,
+    before: &Credential,
     used: &SecretString,
     fell_back: Option<&str>,
     now: Timestamp,
 ) {
+    if integration.credential.mark != before.mark {
+        return;
+    }
     let Some(sentence) = fell_back else {
         integration.fell_back = None;
         renew::take_note(integration, used, now);
@@ -136,4 +147,54 @@ async fn refuse(
         })
         .await?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use muster_domain::{Cloud, connect::Checked, connect::Proof};
+    use muster_platform::microsoft::mark;
+
+    fn secret(text: &str) -> SecretString {
+        SecretString::from(text)
+    }
+
+    /// In use is the secret `first`.
+    fn integration(now: Timestamp) -> Integration {
+        let id = "6f1c0c5e-0b7a-4a4f-9c55-2f6d8f0a1b2c";
+        let form = Checked {
+            name: "Contoso".into(),
+            tenant_id: id.parse().expect("a GUID"),
+            client_id: id.parse().expect("a GUID"),
+            proof: Proof::Secret(secret("first")),
+            cloud: None,
+            cadence_minutes: 60,
+            secret_expires_at: None,
+        };
+        let credential = Credential::client_secret("fir".into(), now);
+        let credential = credential.marked(mark(&secret("first")));
+        Integration::new(&form, Cloud::Global, credential, now)
+    }
+
+    #[test]
+    fn a_credential_that_nobody_noted_is_in_use_from_then_on() {
+        let now = Timestamp::UNIX_EPOCH;
+        let mut it = integration(now);
+        let before = it.credential.clone();
+        note_credential(&mut it, &before, &secret("second"), None, now);
+        assert_eq!(it.credential.mark, mark(&secret("second")));
+    }
+
+    #[test]
+    fn a_token_by_a_credential_that_was_replaced_meanwhile_says_nothing_of_the_one_in_use() {
+        let now = Timestamp::UNIX_EPOCH;
+        let mut it = integration(now);
+        let before = it.credential.clone();
+        let second = Credential::client_secret("sec".into(), now);
+        it.put_in_use(second.marked(mark(&secret("second"))), now);
+        note_credential(&mut it, &before, &secret("first"), None, now);
+        assert_eq!(it.credential.mark, mark(&secret("second")));
+        note_credential(&mut it, &before, &secret("zeroth"), Some("refused"), now);
+        assert!(it.fell_back.is_none());
+    }
 }

@@ -39,6 +39,7 @@ const INDEXED: &str = "functions/sync/src/indexed.rs";
 const MOVES: &str = "functions/sync/src/moves.rs";
 const FETCH: &str = "functions/sync/src/fetch.rs";
 const COUNT: &str = "functions/sync/src/count.rs";
+const TENANT: &str = "functions/sync/src/tenant.rs";
 const SUM_UP: &str = "functions/sync/src/sum_up.rs";
 const REMOVAL: &str = "shared/domain/src/removal.rs";
 const PLAN: &str = "shared/domain/src/plan.rs";
@@ -51,6 +52,7 @@ const MOVING: &str = "shared/domain/src/moving.rs";
 const INDEX: &str = "shared/domain/src/index.rs";
 const BATCHES: &str = "shared/platform/src/store/batches.rs";
 const STATEMENTS: &str = "shared/platform/src/store/statements.rs";
+const IN_FLIGHT: &str = "shared/platform/src/store/in_flight.rs";
 const RECORDS: &str = "shared/platform/src/store/records.rs";
 const STATES: &str = "shared/platform/src/store/states.rs";
 const PACKS: &str = "shared/platform/src/store/moving.rs";
@@ -493,6 +495,22 @@ pub const BUGS: &[Bug] = &[
             BATCHES,
             "Outcome::PutOff => put_off.push(write),",
             "Outcome::PutOff => if !PLANTED { put_off.push(write) },",
+        )],
+    ),
+    bug(
+        "where a write fails, the others are left on their way",
+        &[at(
+            IN_FLIGHT,
+            "(Ok(_), failed) => sum = failed,",
+            "(Ok(_), failed) => if PLANTED { return failed } else { sum = failed },",
+        )],
+    ),
+    bug(
+        "where a dataset fails, the writes of the others are left on their way",
+        &[at(
+            TENANT,
+            "(Ok(_), Err(error)) => ends = Err(error),",
+            "(Ok(_), Err(error)) => if PLANTED { return Err(error) } else { ends = Err(error) },",
         )],
     ),
     bug(
