@@ -57,7 +57,7 @@ impl Counted {
             Self::Whole(counter) => {
                 for told in entries {
                     if let Entry::Is(row) = &told.entry {
-                        counter.count_text(&row.text);
+                        counter.count(&row.text);
                     }
                 }
             }
@@ -65,10 +65,10 @@ impl Counted {
                 let (gained, lost) = &mut **both;
                 for told in entries {
                     if let Entry::Is(row) = &told.entry {
-                        gained.count_text(&row.text);
+                        gained.count(&row.text);
                     }
                 }
-                texts.values().for_each(|text| lost.count_text(text));
+                texts.values().for_each(|text| lost.count(text));
             }
             Self::Anew => {}
         }
@@ -101,7 +101,7 @@ impl Counted {
             Self::Shifted(_) | Self::Anew => {}
         }
         let mut counter = Counter::new(dataset, muster_platform::now());
-        let units = each(run, dataset, |record| counter.count(&record)).await?;
+        let units = each(run, dataset, |record| counter.count(&record.to_text())).await?;
         counter.finish(state, counts);
         Ok(units)
     }

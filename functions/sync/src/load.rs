@@ -3,10 +3,7 @@
 
 use crate::SyncError;
 use jiff::Timestamp;
-use muster_domain::{
-    Integration, TenantId, aadsts,
-    integration::{Credential, Trouble},
-};
+use muster_domain::{Integration, TenantId, aadsts, expiry::Credential, integration::Trouble};
 use muster_platform::{
     Services,
     microsoft::{SignInFailure, Token},

@@ -126,7 +126,7 @@ impl Index {
     /// was stored before, and whether this enumeration has shown it before.
     pub fn show(&mut self, key: u64, mark: Mark) -> (Shown, bool) {
         let now = mark.0;
-        let before = self.held.get(key);
+        let before = self.held.set(key, now | SHOWN);
         let again = before & SHOWN != 0;
         let shown = match before & !SHOWN {
             GONE => Shown::New,
@@ -134,7 +134,6 @@ impl Index {
             before if before >> 32 == now >> 32 => Shown::Moved,
             _ => Shown::Differs,
         };
-        self.held.set(key, now | SHOWN);
         if shown != Shown::Same {
             self.note([key, now]);
         }

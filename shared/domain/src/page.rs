@@ -414,6 +414,22 @@ mod tests {
         })
     }
 
+    #[test]
+    fn a_list_of_texts_is_read_as_it_goes_by_whatever_is_in_it() {
+        let odd = serde_json::json!([null, "a \"b\" \\", 1, true, ["x", null], {"y": [null]}, ""]);
+        for phones in [
+            odd,
+            serde_json::json!([]),
+            serde_json::json!([null]),
+            serde_json::json!(["+45 1"]),
+        ] {
+            let body = serde_json::json!({"value": [{"id": "x", "businessPhones": phones}]});
+            let users = &crate::datasets::users::USERS;
+            let page = from_json(users, body.to_string().as_bytes()).expect("it is a page");
+            assert_eq!(page.entries, by_tree(users, &body));
+        }
+    }
+
     proptest! {
         #[test]
         fn a_page_read_as_it_goes_by_is_the_page_read_as_a_tree(

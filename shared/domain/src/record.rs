@@ -5,6 +5,7 @@
 //! therefore identity: columns are appended to a dataset, never reordered.
 
 use crate::dataset::{Column, Dataset, Key, Kind};
+use memchr::{memchr, memchr2};
 use serde_json::Value;
 
 /// One object of a dataset.
@@ -126,22 +127,41 @@ pub fn cells(text: &str) -> impl Iterator<Item = &str> {
 
 /// Where the first value of a list ends: at the first comma that is in no text, list or object.
 fn cell_end(list: &str) -> usize {
-    let (mut depth, mut quoted, mut escaped) = (0_usize, false, false);
-    for (at, byte) in list.bytes().enumerate() {
-        if escaped {
-            escaped = false;
-            continue;
+    let bytes = list.as_bytes();
+    let comma = |from: usize| memchr(b',', &bytes[from..]).map_or(bytes.len(), |at| from + at);
+    let (mut at, mut depth) = match bytes.first() {
+        Some(b'"') => return comma(text_end(bytes, 0)),
+        Some(b'[' | b'{') => (1, 1_usize),
+        _ => return comma(0),
+    };
+    while depth > 0 {
+        match bytes.get(at) {
+            Some(b'"') => {
+                at = text_end(bytes, at);
+                continue;
+            }
+            Some(b'[' | b'{') => depth += 1,
+            Some(b']' | b'}') => depth -= 1,
+            Some(_) => {}
+            None => return bytes.len(),
         }
-        match byte {
-            b'\\' if quoted => escaped = true,
-            b'"' => quoted = !quoted,
-            b'[' | b'{' if !quoted => depth += 1,
-            b']' | b'}' if !quoted => depth = depth.saturating_sub(1),
-            b',' if !quoted && depth == 0 => return at,
-            _ => {}
-        }
+        at += 1;
     }
-    list.len()
+    comma(at)
+}
+
+/// Where a text ends that begins at a quote, behind its other quote.
+fn text_end(bytes: &[u8], begin: usize) -> usize {
+    let mut at = begin + 1;
+    while let Some(found) = bytes.get(at..).and_then(|rest| memchr2(b'"', b'\\', rest)) {
+        at += found;
+        if bytes[at] == b'"' {
+            return at + 1;
+        }
+        // What is escaped is no end.
+        at += 2;
+    }
+    bytes.len()
 }
 
 /// The value at a path of property names; a list on the way gives the list of what it holds there.

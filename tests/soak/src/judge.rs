@@ -8,7 +8,7 @@ use crate::{
 use anyhow::{Context, Result, bail, ensure};
 use jiff::Timestamp;
 use muster_domain::{
-    datasets,
+    Record, datasets,
     state::{DatasetState, Phase},
     summary::{Counter, Counts},
 };
@@ -128,7 +128,8 @@ async fn counted(
         };
         let mut counter = Counter::new(dataset, muster_platform::now());
         let records = rig.records(dataset).await?;
-        records.iter().for_each(|record| counter.count(record));
+        let texts = records.iter().map(Record::to_text);
+        texts.for_each(|text| counter.count(&text));
         counter.finish(state, &mut truth);
     }
     ensure!(

@@ -53,8 +53,8 @@ impl Blocks {
         at.map_or(GONE, |at| self.blocks[block][at][1])
     }
 
-    /// Puts it beside a key.
-    pub fn set(&mut self, key: u64, now: u64) {
+    /// Puts it beside a key; what stood there before.
+    pub fn set(&mut self, key: u64, now: u64) -> u64 {
         let before = match self.place(key) {
             (block, Ok(at)) => std::mem::replace(&mut self.blocks[block][at][1], now),
             (block, Err(at)) => {
@@ -64,6 +64,7 @@ impl Blocks {
         };
         self.live += u64::from(now != GONE);
         self.live -= u64::from(before != GONE);
+        before
     }
 
     /// Puts a pair in its place. A full block is cut in two; where the pair comes after it, as in a list

@@ -62,6 +62,9 @@ impl<'de> Visitor<'de> for Cell<'_> {
         Ok(())
     }
     fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<(), A::Error> {
+        if self.kind == Kind::Texts {
+            return texts(self.out, list);
+        }
         let tree = Value::deserialize(value::SeqAccessDeserializer::new(list))?;
         push(self.out, &record::convert(self.kind, Cow::Owned(tree)));
         Ok(())
@@ -70,6 +73,28 @@ impl<'de> Visitor<'de> for Cell<'_> {
         let tree = Value::deserialize(value::MapAccessDeserializer::new(map))?;
         push(self.out, &record::convert(self.kind, Cow::Owned(tree)));
         Ok(())
+    }
+}
+
+/// Writes a list of texts as it comes; whatever else is in it, too, null included.
+fn texts<'de, A: SeqAccess<'de>>(out: &mut String, mut list: A) -> Result<(), A::Error> {
+    out.push('[');
+    let first = out.len();
+    loop {
+        let before = out.len();
+        if before > first {
+            out.push(',');
+        }
+        let begin = out.len();
+        let kind = Kind::Text;
+        if list.next_element_seed(Cell { kind, out })?.is_none() {
+            out.truncate(before);
+            out.push(']');
+            return Ok(());
+        }
+        if out.len() == begin {
+            out.push_str("null");
+        }
     }
 }
 
@@ -183,7 +208,8 @@ pub(super) fn push(out: &mut String, value: &Value) {
 
 fn push_text(out: &mut String, text: &str) {
     let escaped = |byte: u8| byte < 0x20 || byte == b'"' || byte == b'\\';
-    if text.bytes().any(escaped) {
+    // All of a text, without a look at each byte whether it is the last: they are compared many at a time.
+    if text.bytes().fold(false, |any, byte| any | escaped(byte)) {
         push(out, &Value::from(text));
     } else {
         out.push('"');
