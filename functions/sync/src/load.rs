@@ -149,7 +149,10 @@ async fn refuse(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use muster_domain::{Cloud, connect::Checked, connect::Proof};
+    use muster_domain::{
+        cloud::Cloud,
+        connect::{Checked, Proof},
+    };
     use muster_platform::microsoft::mark;
 
     fn secret(text: &str) -> SecretString {

@@ -424,7 +424,7 @@ mod tests {
             serde_json::json!(["+45 1"]),
         ] {
             let body = serde_json::json!({"value": [{"id": "x", "businessPhones": phones}]});
-            let users = &crate::datasets::users::USERS;
+            let users = &USERS;
             let page = from_json(users, body.to_string().as_bytes()).expect("it is a page");
             assert_eq!(page.entries, by_tree(users, &body));
         }

@@ -12,7 +12,6 @@ use muster_sync::{Context as SyncContext, Outcome, sync_tenant};
 use secrecy::SecretString;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
-use tokio::net::TcpListener;
 
 /// US dollars, us-east-1, on demand, beyond any free tier; from the services' pricing pages in
 /// November 2026.
@@ -137,10 +136,7 @@ impl Tenant {
             ..Options::default()
         })
         .await?;
-        let database = dynoxide::Database::memory()?;
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
-        let (door, address) = Door::open(listener.local_addr()?).await?;
-        tokio::spawn(async move { dynoxide::server::serve_on(listener, database).await });
+        let (door, address) = Door::open().await?;
         let folder = tempfile::tempdir()?;
         let (services, receiver) = engine::services(
             folder.path(),

@@ -9,10 +9,12 @@ use axum::{
     http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
 };
-use reqwest::Client;
+use dynoxide::Database;
+use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use std::{
     collections::BTreeMap,
+    fmt,
     net::SocketAddr,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
@@ -28,8 +30,9 @@ pub struct Passed {
     pub read: f64,
     /// Write request units.
     pub write: f64,
-    /// Calls and units by operation.
-    pub by_call: BTreeMap<String, (u64, f64)>,
+    /// Write request units by the partition that is written, without its tenant: `users`, `changes`,
+    /// `moving` …; and of control items, by their table.
+    pub written: BTreeMap<String, f64>,
     /// When each call came, and how long it was then waited for.
     pub answers: Vec<(Instant, Duration)>,
 }
@@ -60,23 +63,27 @@ struct Settings {
 }
 
 /// The door.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Door {
-    http: Client,
-    store: SocketAddr,
+    store: Database,
     passed: Arc<Mutex<Passed>>,
     settings: Arc<Mutex<Settings>>,
 }
 
+impl fmt::Debug for Door {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Door").finish_non_exhaustive()
+    }
+}
+
 impl Door {
-    /// A door before the store at this address, and where it is.
+    /// A door before a store that is in memory, and where it is.
     ///
     /// # Errors
     /// When there is no port for it.
-    pub async fn open(store: SocketAddr) -> Result<(Self, SocketAddr)> {
+    pub async fn open() -> Result<(Self, SocketAddr)> {
         let door = Self {
-            http: Client::builder().no_proxy().build()?,
-            store,
+            store: Database::memory()?,
             passed: Arc::default(),
             settings: Arc::default(),
         };
@@ -108,16 +115,7 @@ impl Door {
         self.settings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn forward(
-        &self,
-        mut headers: HeaderMap,
-        body: &Bytes,
-    ) -> Result<(StatusCode, HeaderMap, Bytes)> {
-        let target = headers.get("x-amz-target").and_then(|t| t.to_str().ok());
-        let call = target
-            .and_then(|t| t.split('.').nth(1))
-            .unwrap_or_default()
-            .to_owned();
+    async fn forward(&self, call: &str, body: &Bytes) -> Result<(StatusCode, Vec<u8>)> {
         let (batches, latency) = {
             let settings = self.settings();
             (settings.batches, settings.latency)
@@ -126,32 +124,20 @@ impl Door {
             tokio::time::sleep(latency).await;
         }
         let mut asked: Value = serde_json::from_slice(body)?;
-        if let Some(answer) = accept(&call, &asked).filter(|_| batches == Batches::Accepted) {
-            self.count(&call, &answer);
-            let mut headers = HeaderMap::new();
-            headers.insert("content-type", "application/x-amz-json-1.0".parse()?);
-            return Ok((StatusCode::OK, headers, serde_json::to_vec(&answer)?.into()));
+        if let Some(answer) = accept(call, &asked).filter(|_| batches == Batches::Accepted) {
+            self.count(call, &asked, &answer);
+            return Ok((StatusCode::OK, serde_json::to_vec(&answer)?));
         }
         if call.contains("Item") || call == "Query" || call == "BatchExecuteStatement" {
             asked["ReturnConsumedCapacity"] = "TOTAL".into();
         }
-        headers.remove("content-length");
-        headers.remove("host");
-        let answer = self
-            .http
-            .post(format!("http://{}/", self.store))
-            .headers(headers)
-            .body(serde_json::to_vec(&asked)?)
-            .send()
-            .await?;
-        let (status, mut headers) = (answer.status(), answer.headers().clone());
-        let body = answer.bytes().await?;
-        headers.remove("transfer-encoding");
-        self.count(&call, &serde_json::from_slice(&body).unwrap_or_default());
-        Ok((status, headers, body))
+        let (status, body) = perform(&self.store, call, &asked);
+        let told = serde_json::from_slice(&body).unwrap_or_default();
+        self.count(call, &asked, &told);
+        Ok((status, body))
     }
 
-    fn count(&self, call: &str, answer: &Value) {
+    fn count(&self, call: &str, asked: &Value, answer: &Value) {
         let consumed = &answer["ConsumedCapacity"];
         let each = consumed
             .as_array()
@@ -162,15 +148,30 @@ impl Door {
             .sum();
         let mut passed = self.passed();
         passed.calls += 1;
-        let by_call = passed.by_call.entry(call.to_owned()).or_default();
-        by_call.0 += 1;
-        by_call.1 += units;
         if call.contains("Get") || call == "Query" {
             passed.read += units;
         } else {
             passed.write += units;
+            *passed.written.entry(partition(asked)).or_default() += units;
         }
     }
+}
+
+/// Which partition a call writes, without its tenant; a control item's table.
+fn partition(asked: &Value) -> String {
+    let statement = asked["Statements"][0]["Parameters"].as_array();
+    let named = statement.into_iter().flatten().map(|value| &value["S"]);
+    let batched = &asked["RequestItems"]["assets"][0];
+    let items = [
+        &batched["PutRequest"]["Item"],
+        &batched["DeleteRequest"]["Key"],
+    ];
+    let items = items.into_iter().chain([&asked["Item"], &asked["Key"]]);
+    let mut keys = named.chain(items.map(|item| &item["pk"]["S"]));
+    let key = keys.find_map(|key| key.as_str()?.strip_prefix("TENANT#")?.split_once('#'));
+    let table = || asked["TableName"].as_str().unwrap_or_default();
+    key.map_or_else(table, |(_, partition)| partition)
+        .to_owned()
 }
 
 /// The answer to a batch that is taken whole, with the units that DynamoDB would bill; `None` for
@@ -251,10 +252,51 @@ fn attribute_bytes(value: &Value) -> usize {
 
 async fn pass(State(door): State<Door>, headers: HeaderMap, body: Bytes) -> Response {
     let came = Instant::now();
-    let answer = door.forward(headers, &body).await;
+    let target = headers.get("x-amz-target").and_then(|t| t.to_str().ok());
+    let call = target.and_then(|t| t.split('.').nth(1)).unwrap_or_default();
+    let answer = door.forward(call, &body).await;
     door.passed().answers.push((came, came.elapsed()));
+    let json = [("content-type", "application/x-amz-json-1.0")];
     match answer {
-        Ok(answer) => answer.into_response(),
-        Err(error) => (StatusCode::BAD_GATEWAY, error.to_string()).into_response(),
+        Ok((status, body)) => (status, json, body).into_response(),
+        Err(error) => (StatusCode::BAD_REQUEST, error.to_string()).into_response(),
+    }
+}
+
+/// What the store makes of a call: the operations that a sync and the bench itself need.
+fn perform(store: &Database, call: &str, asked: &Value) -> (StatusCode, Vec<u8>) {
+    match call {
+        "BatchExecuteStatement" => one(asked, |asked| store.batch_execute_statement(asked)),
+        "BatchGetItem" => one(asked, |asked| store.batch_get_item(asked)),
+        "BatchWriteItem" => one(asked, |asked| store.batch_write_item(asked)),
+        "CreateTable" => one(asked, |asked| store.create_table(asked)),
+        "DeleteItem" => one(asked, |asked| store.delete_item(asked)),
+        "GetItem" => one(asked, |asked| store.get_item(asked)),
+        "ListTables" => one(asked, |asked| store.list_tables(asked)),
+        "PutItem" => one(asked, |asked| store.put_item(asked)),
+        "Query" => one(asked, |asked| store.query(asked)),
+        "UpdateItem" => one(asked, |asked| store.update_item(asked)),
+        other => {
+            let unknown = json!({"__type": "UnknownOperationException", "message": other});
+            (StatusCode::BAD_REQUEST, unknown.to_string().into_bytes())
+        }
+    }
+}
+
+fn one<Q: DeserializeOwned, A: Serialize>(
+    asked: &Value,
+    perform: impl FnOnce(Q) -> dynoxide::Result<A>,
+) -> (StatusCode, Vec<u8>) {
+    let answer = Q::deserialize(asked)
+        .map_err(|error| error.to_string().into_bytes())
+        .map(|asked| perform(asked).map(|done| serde_json::to_vec(&done).unwrap_or_default()));
+    match answer {
+        Ok(Ok(done)) => (StatusCode::OK, done),
+        Ok(Err(error)) => {
+            let status = StatusCode::from_u16(error.status_code());
+            let status = status.unwrap_or(StatusCode::BAD_REQUEST);
+            (status, error.to_json().into_bytes())
+        }
+        Err(unreadable) => (StatusCode::BAD_REQUEST, unreadable),
     }
 }

@@ -79,10 +79,12 @@ async fn tables(sizes: &[u32]) -> Result<()> {
     for &users in sizes {
         enumerations(users, &python, &mut text).await?;
     }
+    let mut days = String::new();
     for &users in sizes.iter().filter(|users| **users <= 10_000) {
-        steady_day(users, &mut text).await?;
+        days += &steady_day(users, &mut text).await?;
     }
     function(SMALL_FUNCTION, &python, &mut text).await?;
+    say(&mut text, &days);
     starts(&mut text).await?;
     let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/performance.md");
     report::write(Path::new(page), &text)
@@ -172,7 +174,7 @@ fn median(mut tries: Vec<Measured>) -> Result<Measured> {
 }
 
 /// A day on which 1 % of the users changed and 60 % signed in.
-async fn steady_day(users: u32, text: &mut String) -> Result<()> {
+async fn steady_day(users: u32, text: &mut String) -> Result<String> {
     let mut tenant = Tenant::connect(users, WITH_SIGN_INS).await?;
     let first = tenant.sync(How::default()).await?;
     let name = format!("Muster, {users} users and their sign-ins, first sync, stored");
@@ -183,12 +185,21 @@ async fn steady_day(users: u32, text: &mut String) -> Result<()> {
     tenant.ask(false).await?;
     let day = tenant.sync(How::default()).await?;
     let name = format!("Muster, {users} users, 1 % changed, 60 % signed in");
+    let written = day.passed.written.clone();
     say(text, &row(name, users, None, day).line());
     tenant.ask(false).await?;
     let quiet = tenant.sync(How::default()).await?;
     let name = format!("Muster, {users} users, everything due, nothing changed");
     say(text, &row(name, users, None, quiet).line());
-    Ok(())
+    let of = |what: &str| written.get(what).copied().unwrap_or(0.0);
+    let (changed, packed) = (of("users") + of("sign_in_activity"), of("moving"));
+    let (told, index) = (of("changes"), of("index"));
+    let all: f64 = written.values().sum();
+    let rest = all - changed - packed - told - index;
+    let limit = 2.0 * (changed + packed);
+    Ok(format!(
+        "\nThe day on which 1 % of {users} users changed and 60 % signed in took {all:.0} write units: {changed:.0} for the records that changed, {packed:.0} for the sign-ins, which are packed, {told:.0} for the changes told, {index:.0} for the index, {rest:.0} for states, lease and summary. The limit, twice what changed and was packed, is {limit:.0}.\n"
+    ))
 }
 
 /// A first sync on a function of so many megabytes, and the reference on the same.

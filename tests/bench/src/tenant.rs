@@ -21,7 +21,6 @@ use std::{
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
-    net::TcpListener,
     process::{Child, Command},
 };
 
@@ -92,10 +91,7 @@ impl Tenant {
         })
         .await?;
         let graph = Replay::open(simulator.graph_url()).await?;
-        let database = dynoxide::Database::memory()?;
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
-        let (door, store) = Door::open(listener.local_addr()?).await?;
-        tokio::spawn(async move { dynoxide::server::serve_on(listener, database).await });
+        let (door, store) = Door::open().await?;
         let folder = tempfile::tempdir()?;
         let (login, id) = (simulator.login_url(), TenantId::from(options.id));
         let (services, receiver) =
