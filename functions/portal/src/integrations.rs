@@ -93,13 +93,21 @@ pub async fn find(context: &Context, tenant: TenantId) -> Result<Integration, Pr
 /// # Errors
 /// 404 when the tenant is not connected.
 pub async fn view(context: &Context, tenant: TenantId) -> Result<IntegrationView, Problem> {
+    Ok(with_view(context, tenant).await?.1)
+}
+
+/// One integration as it is stored, and all that is told of it.
+///
+/// # Errors
+/// 404 when the tenant is not connected.
+pub async fn with_view(
+    context: &Context,
+    tenant: TenantId,
+) -> Result<(Integration, IntegrationView), Problem> {
     let integration = find(context, tenant).await?;
     let states = context.services.store.states(tenant).await?;
-    Ok(IntegrationView::new(
-        &integration,
-        &states,
-        muster_platform::now(),
-    ))
+    let view = IntegrationView::new(&integration, &states, muster_platform::now());
+    Ok((integration, view))
 }
 
 /// Those integrations, as a list tells of them.

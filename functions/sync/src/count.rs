@@ -28,7 +28,7 @@ impl Counted {
     pub fn whole(dataset: &'static Dataset, now: Timestamp, before: Option<Counts>) -> Self {
         let mut counter = Counter::new(dataset, now);
         if let Some(before) = before {
-            counter.go_on(before);
+            counter.go_on(&before);
         }
         Self::Whole(Box::new(counter))
     }
@@ -44,7 +44,7 @@ impl Counted {
     /// What is counted so far of a whole enumeration.
     pub fn so_far(&self) -> Option<Counts> {
         match self {
-            Self::Whole(counter) => Some(counter.counted().clone()),
+            Self::Whole(counter) => Some(counter.counted()),
             _ => None,
         }
     }

@@ -12,7 +12,7 @@ use muster_domain::{
     expiry::Credential,
     secret_policy::SecretPolicy,
     state::Counters,
-    summary::{Counter, Summary},
+    summary::{Summary, counted_datasets},
 };
 use muster_platform::{
     metrics::SyncFigures,
@@ -30,7 +30,7 @@ pub(crate) async fn sum_up(
     let now = now();
     let mut units = Units::default();
     let mut counts = integration.glance.clone();
-    for dataset in Counter::DATASETS.into_iter().filter_map(datasets::find) {
+    for dataset in counted_datasets() {
         // What a run that broke off has read is not in the counts, and may not be due again.
         let broke_off = standing.not_summed_up.iter().any(|n| n == dataset.name);
         let end = ends.iter_mut().find(|end| end.dataset.name == dataset.name);

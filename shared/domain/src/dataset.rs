@@ -3,7 +3,7 @@
 //! `$select`, parsing, table and CSV headers, the OpenAPI schema and `docs/datasets.md` derive
 //! from it; a definition states only what differs from the next one.
 
-use crate::{Permission, verdict::Licence};
+use crate::{Permission, count::Count, verdict::Licence};
 
 /// One kind of record synced from Microsoft Graph.
 #[derive(Debug)]
@@ -46,6 +46,8 @@ pub struct Dataset {
     /// Columns that move by themselves every day: what moves is packed apart from the records, and is no
     /// change that anybody asks about. Appended to, never reordered (a test pins the order).
     pub volatile: &'static [&'static str],
+    /// The counts of the summary that its records feed.
+    pub counts: &'static [Count],
 }
 
 /// How a dataset's objects are enumerated, and so what proves that an enumeration is complete.

@@ -34,6 +34,8 @@ How a dataset is read:
 - **report**: a CSV usage report, some two days old when Microsoft gives it out;
 - **snapshot by day**: one record a day, kept longer than Microsoft keeps it.
 
+What it feeds of the summary is named with the evidence that each count rests on. A count that is not known is null, never zero.
+
 A column that **moves** does so by itself, most days: it is kept current, and its moves are no changes.
 
 ";
@@ -102,6 +104,13 @@ fn section(page: &mut String, dataset: &Dataset) {
     let _ = writeln!(page, "| | |\n|---|---|");
     for (name, value) in facts.into_iter().chain(counted) {
         let _ = writeln!(page, "| {name} | {} |", cell(&value));
+    }
+    if !dataset.counts.is_empty() {
+        let _ = writeln!(page, "\n| count | | evidence |\n|---|---|---|");
+    }
+    for count in dataset.counts {
+        let (title, evidence) = (cell(count.title), cell(count.evidence));
+        let _ = writeln!(page, "| `{}` | {title} | {evidence} |", count.name);
     }
     let _ = writeln!(page, "\n| column | type | source | |\n|---|---|---|---|");
     for column in dataset.columns {

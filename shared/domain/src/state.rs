@@ -269,6 +269,13 @@ impl DatasetState {
         self.fell_short.or(believed.map(|whole| whole.objects))
     }
 
+    /// When the records held were last known to be all there is: what a count of them is complete as
+    /// of. A delta round that ended well says so of them, as a whole enumeration does.
+    pub fn complete_as_of(&self) -> Option<Timestamp> {
+        let whole = self.complete.as_ref()?;
+        self.last_success_at.max(Some(whole.ended_at))
+    }
+
     /// Whether the records held may be counted: some enumeration was whole once.
     pub fn countable(&self) -> bool {
         self.complete.is_some()

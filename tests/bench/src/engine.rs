@@ -115,7 +115,9 @@ pub async fn run(task: &str) -> Result<()> {
         invocations,
         counters: integration.sync.last,
         records: states.iter().map(|state| state.records).sum(),
-        users: integration.glance.users,
+        users: integration
+            .glance
+            .get(&muster_domain::datasets::users::ALL_USERS),
     };
     println!("{}", serde_json::to_string(&done)?);
     std::io::stdin().read_line(&mut String::new())?;

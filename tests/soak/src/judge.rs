@@ -8,9 +8,9 @@ use crate::{
 use anyhow::{Context, Result, bail, ensure};
 use jiff::Timestamp;
 use muster_domain::{
-    Record, datasets,
+    Record,
     state::{DatasetState, Phase},
-    summary::{Counter, Counts},
+    summary::{Counter, Counts, counted_datasets},
 };
 use std::collections::BTreeMap;
 
@@ -122,8 +122,8 @@ async fn counted(
     summary: &Counts,
 ) -> Result<()> {
     let mut truth = summary.clone();
-    for name in Counter::DATASETS {
-        let (Some(state), Some(dataset)) = (states.get(name), datasets::find(name)) else {
+    for dataset in counted_datasets() {
+        let Some(state) = states.get(dataset.name) else {
             continue;
         };
         let mut counter = Counter::new(dataset, muster_platform::now());

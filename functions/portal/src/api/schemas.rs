@@ -10,6 +10,7 @@ use muster_domain::{
     integration::Status,
     secret_policy::PolicySource,
     state::Phase,
+    summary as summaries,
 };
 use serde_json::{Map, Value, json};
 
@@ -42,6 +43,7 @@ pub fn schemas() -> Value {
     add("IntegrationProblem", integration_problem());
     add("Sync", sync());
     add("Counts", counts());
+    add("Figure", figure());
     add("Integration", integration());
     let mut connected = integration();
     connected["properties"]["authorize_url"] = json!({"type": "string", "format": "uri"});
@@ -412,7 +414,30 @@ fn counts() -> Value {
         .flat_map(Map::keys)
         .map(|name| (name.clone(), maybe(whole())))
         .collect();
-    object(Value::Object(properties))
+    let mut schema = object(Value::Object(properties));
+    schema["properties"]["as_of"] = json!({
+        "type": "object",
+        "description": "The dates of the counts that have a date of their own, such as the day of the secure score.",
+        "additionalProperties": time(),
+    });
+    schema
+}
+
+fn figure() -> Value {
+    let described = |mut schema: Value, description: &str| {
+        schema["description"] = description.into();
+        schema
+    };
+    object(json!({
+        "name": words(summaries::declared().map(|count| count.name)),
+        "title": text(),
+        "dataset": text(),
+        "value": described(maybe(whole()), "null is \"not known\", never zero."),
+        "evidence": described(text(), "What the count rests on: \"by successful sign-ins\"."),
+        "as_of": described(maybe(time()), "The records were complete then; for a count of the newest of dated records, the date of that record."),
+        "old": described(flag(), "Whether `as_of` is more than seven days ago."),
+        "detail": described(text(), "Evidence and date in one sentence, or why the value is not known."),
+    }))
 }
 
 fn integration() -> Value {
@@ -467,6 +492,7 @@ fn summary() -> Value {
     day["properties"]["date"] = json!({"type": "string", "format": "date"});
     object(json!({
         "today": maybe(reference("Counts")),
+        "counts": {"type": "array", "items": reference("Figure")},
         "history": {"type": "array", "items": day},
     }))
 }

@@ -14,7 +14,7 @@ pub(super) const OPERATIONS: &[Operation] = &[Operation {
     method: "get",
     path: "/api/v1/integrations/{tenant_id}/summary",
     id: "getSummary",
-    summary: "Today's counts and the history, oldest first; null is \"not known\", never zero",
+    summary: "Today's counts, each count with its evidence, and the history, oldest first; null is \"not known\", never zero",
     query: &[],
     body: None,
     answer: (200, "Summary"),
@@ -31,12 +31,14 @@ async fn summary(
     Path(id): Path<String>,
 ) -> Result<Json<Value>, Problem> {
     let tenant = tenant(&id)?;
-    integrations::find(&context, tenant).await?;
+    let (integration, view) = integrations::with_view(&context, tenant).await?;
     let history = context.services.store.summaries(tenant).await?;
-    let today = muster_platform::now().strftime("%Y-%m-%d").to_string();
+    let now = muster_platform::now();
+    let today = now.strftime("%Y-%m-%d").to_string();
     let today = history.last().filter(|last| last.date == today);
     Ok(Json(json!({
         "today": today.map(|summary| &summary.counts),
+        "counts": view.figures(&integration.glance, now),
         "history": history,
     })))
 }

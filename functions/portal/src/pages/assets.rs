@@ -11,6 +11,7 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
 };
 use maud::html;
+use muster_domain::datasets::{managed_devices, users};
 use std::sync::Arc;
 
 /// The page.
@@ -33,9 +34,9 @@ pub async fn page(
                     li.card {
                         h2 { a href=(format!("{ASSETS}/{}", one.tenant_id)) { (one.name) } }
                         dl {
-                            dt { "Users" } dd { (known(one.glance.users)) }
-                            dt { "Devices" } dd { (known(one.glance.devices)) }
-                            dt { "Secure score" } dd { (clients::score(&one.glance)) }
+                            dt { "Users" } dd { (known(one.glance.get(&users::ALL_USERS))) }
+                            dt { "Devices" } dd { (known(one.glance.get(&managed_devices::ALL_DEVICES))) }
+                            dt { "Secure score" } dd { (clients::score(&|count| one.glance.get(count))) }
                         }
                         p.muted.small { (words::status(one.status)) " synced " (ago_or_never(one.last_sync_at, now)) }
                     }

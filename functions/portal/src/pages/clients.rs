@@ -9,7 +9,18 @@ use crate::{Context, auth::Caller, integrations, problem::Problem, view::ListedV
 use axum::{extract::State, response::Response};
 use jiff::Timestamp;
 use maud::{Markup, html};
-use muster_domain::{expiry, integration::Status, summary::Counts};
+use muster_domain::{
+    count::Count,
+    datasets::{
+        managed_devices,
+        secure_scores::{MAX_SCORE, SCORE},
+        sign_in_activity::INACTIVE_90_DAYS,
+        subscribed_skus, users,
+    },
+    expiry,
+    integration::Status,
+    summary::Counts,
+};
 use std::sync::Arc;
 
 /// The page.
@@ -63,29 +74,25 @@ fn tiles(clients: &[ListedView], now: Timestamp) -> Markup {
         .filter_map(|c| c.credential.expires_at)
         .filter(|at| expiry::days_left(*at, now) <= 30)
         .count();
-    let sum = |of: fn(&Counts) -> Option<u64>| -> Option<u64> {
+    let sum = |of: &dyn Fn(&Counts) -> Option<u64>| -> Option<u64> {
         let known: Vec<u64> = clients.iter().filter_map(|c| of(&c.glance)).collect();
         (!known.is_empty()).then(|| known.iter().sum())
     };
-    let unassigned = sum(unassigned);
+    let unassigned = sum(&|counts| unassigned(&|count| counts.get(count)));
     html! {
         ul.tiles {
             li { span.figure { (count(clients.len() as u64)) } " clients" }
             li class=[(attention > 0).then_some("bad")] { span.figure { (attention) } " need attention" }
-            li { span.figure { (known(sum(|c| c.users))) } " users" }
+            li { span.figure { (known(sum(&|c| c.get(&users::ALL_USERS)))) } " users" }
             li { span.figure { (known(unassigned)) } " licences unassigned" }
             li class=[(lapsing > 0).then_some("warn")] { span.figure { (lapsing) } " credentials lapse within 30 days" }
         }
     }
 }
 
-/// Licences paid for and not assigned.
-pub fn unassigned(counts: &Counts) -> Option<u64> {
-    Some(
-        counts
-            .licences_bought?
-            .saturating_sub(counts.licences_assigned?),
-    )
+/// Licenses paid for and not assigned.
+pub fn unassigned(of: &impl Fn(&Count) -> Option<u64>) -> Option<u64> {
+    Some(of(&subscribed_skus::BOUGHT)?.saturating_sub(of(&subscribed_skus::ASSIGNED)?))
 }
 
 fn table(clients: &[ListedView], caller: &Caller, now: Timestamp) -> Markup {
@@ -97,7 +104,7 @@ fn table(clients: &[ListedView], caller: &Caller, now: Timestamp) -> Markup {
                     th scope="col" { "Status" }
                     th.n scope="col" { "Users" }
                     th.n scope="col" title="Users with a licence whose account is disabled" { "Licensed, disabled" }
-                    th.n scope="col" title="No sign-in for 90 days" { "Inactive" }
+                    th.n scope="col" title=(format!("{}, {}", INACTIVE_90_DAYS.title, INACTIVE_90_DAYS.evidence)) { "Inactive" }
                     th scope="col" { "Licences assigned" }
                     th.n scope="col" title="Intune devices that are not compliant" { "Non-compliant" }
                     th.n scope="col" { "Secure score" }
@@ -120,12 +127,12 @@ fn row(client: &ListedView, caller: &Caller, now: Timestamp) -> Markup {
                 @if caller.manages() { a.plain href=(page) { (words::status(client.status)) } }
                 @else { (words::status(client.status)) }
             }
-            td.n { (known(glance.users)) }
-            td.n { (flagged(glance.licensed_disabled)) }
-            td.n { (known(glance.inactive_90_days)) }
+            td.n { (known(glance.get(&users::ALL_USERS))) }
+            td.n { (flagged(glance.get(&users::LICENSED_DISABLED))) }
+            td.n { (known(glance.get(&INACTIVE_90_DAYS))) }
             td { (licences(glance)) }
-            td.n { (flagged(glance.devices_noncompliant)) }
-            td.n { (score(glance)) }
+            td.n { (flagged(glance.get(&managed_devices::NONCOMPLIANT))) }
+            td.n { (score(&|count| glance.get(count))) }
             td {
                 @if client.sync.running { span.busy { "syncing" } }
                 @else { (ago_or_never(client.last_sync_at, now)) }
@@ -139,9 +146,12 @@ fn flagged(n: Option<u64>) -> Markup {
     html! { span class=[n.is_some_and(|n| n > 0).then_some("warn")] { (known(n)) } }
 }
 
-/// Licences assigned of those bought.
+/// Licenses assigned of those bought.
 pub fn licences(counts: &Counts) -> Markup {
-    match (counts.licences_bought, counts.licences_assigned) {
+    match (
+        counts.get(&subscribed_skus::BOUGHT),
+        counts.get(&subscribed_skus::ASSIGNED),
+    ) {
         (Some(bought), Some(assigned)) => html! {
             div.taken {
                 (super::trend::bar(assigned, bought, ""))
@@ -153,21 +163,16 @@ pub fn licences(counts: &Counts) -> Markup {
 }
 
 /// The secure score in per cent of what could be reached.
-pub fn score(counts: &Counts) -> Markup {
-    match percent(counts) {
+pub fn score(of: &impl Fn(&Count) -> Option<u64>) -> Markup {
+    match percent(of) {
         Some(percent) => html! { (percent) " %" },
         None => words::unknown(),
     }
 }
 
 /// The same as a number.
-pub fn percent(counts: &Counts) -> Option<u64> {
-    let max = counts.secure_score_max_hundredths.filter(|max| *max > 0)?;
-    Some(
-        counts
-            .secure_score_hundredths?
-            .saturating_mul(100)
-            .saturating_add(max / 2)
-            / max,
-    )
+pub fn percent(of: &impl Fn(&Count) -> Option<u64>) -> Option<u64> {
+    let max = of(&MAX_SCORE).filter(|max| *max > 0)?;
+    let points = of(&SCORE)?;
+    Some(points.saturating_mul(100).saturating_add(max / 2) / max)
 }

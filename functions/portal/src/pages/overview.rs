@@ -4,7 +4,7 @@ use super::{
     ASSETS, INTEGRATIONS, clients,
     layout::{self, Place},
     live, trend,
-    words::{self, ago_or_never, count, known},
+    words::{self, ago, ago_or_never, count, known},
 };
 use crate::{
     Context, auth::Caller, integrations, parameters::tenant, problem::Problem,
@@ -18,9 +18,17 @@ use jiff::Timestamp;
 use maud::{Markup, html};
 use muster_domain::{
     Record, TenantId,
-    datasets::{self, secure_scores::SECURE_SCORES, subscribed_skus::SUBSCRIBED_SKUS},
+    count::Count,
+    datasets::{
+        self, managed_devices, mfa_registration,
+        secure_scores::{SCORE, SECURE_SCORES},
+        sign_in_activity::INACTIVE_90_DAYS,
+        subscribed_skus::{self, FREE_UNITS, SUBSCRIBED_SKUS},
+        users,
+    },
+    figure::{self, Figure},
     sku,
-    summary::{Counts, FREE_UNITS, Summary},
+    summary::Summary,
 };
 use std::sync::Arc;
 
@@ -34,14 +42,14 @@ pub async fn page(
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     let tenant = tenant(&id)?;
-    let view = integrations::view(&context, tenant).await?;
+    let (integration, view) = integrations::with_view(&context, tenant).await?;
     let store = &context.services.store;
     let mut history = store.summaries(tenant).await?;
     let from = history.len().saturating_sub(TREND_DAYS);
     history.drain(..from);
     let counts = match history.last() {
         Some(last) => last.counts.clone(),
-        None => integrations::find(&context, tenant).await?.glance,
+        None => integration.glance,
     };
     let skus = store.records_after(tenant, &SUBSCRIBED_SKUS, None).await?;
     let days = store.records_after(tenant, &SECURE_SCORES, None).await?;
@@ -58,7 +66,7 @@ pub async fn page(
                 @if caller.manages() { a.button.second href=(format!("{INTEGRATIONS}/{tenant}")) { "Integration" } }
             }
         }
-        (cards(tenant, &counts, &history, &scores(&days.records)))
+        (cards(tenant, &Figures(view.figures(&counts, now)), now, &history, &scores(&days.records)))
         (licences(tenant, &skus.records))
         (datasets(&view, now))
     };
@@ -102,32 +110,117 @@ fn scores(days: &[Record]) -> Vec<Option<u64>> {
     scores.into_iter().map(|(_, percent)| percent).collect()
 }
 
-fn cards(tenant: TenantId, counts: &Counts, history: &[Summary], score: &[Option<u64>]) -> Markup {
-    let points = |of: fn(&Counts) -> Option<u64>| -> Vec<Option<u64>> {
-        history.iter().map(|day| of(&day.counts)).collect()
-    };
-    let users = points(|c| c.users);
+/// The counts of the tenant, each with its evidence.
+struct Figures(Vec<Figure>);
+
+impl Figures {
+    fn value(&self, count: &Count) -> Option<u64> {
+        self.find(count)?.value
+    }
+
+    fn find(&self, count: &Count) -> Option<&Figure> {
+        self.0.iter().find(|figure| figure.name == count.name)
+    }
+}
+
+/// A card of the overview.
+struct Card<'a> {
+    title: &'static str,
+    /// The count whose evidence is told.
+    rests_on: &'static Count,
+    to: Option<String>,
+    figure: Markup,
+    about: Markup,
+    trend: Trend<'a>,
+}
+
+/// What a card's trend shows, if it has one.
+type Trend<'a> = Option<(&'static str, &'a [Option<u64>])>;
+
+fn cards(
+    tenant: TenantId,
+    figures: &Figures,
+    now: Timestamp,
+    history: &[Summary],
+    score: &[Option<u64>],
+) -> Markup {
+    let of = |count: &Count| figures.value(count);
+    let users: Vec<Option<u64>> = (history.iter())
+        .map(|day| day.counts.get(&users::ALL_USERS))
+        .collect();
     let licensed_out = "account_enabled eq false and assigned_licenses_sku_id gt ''";
+    let cards = [
+        Card {
+            title: "Users",
+            rests_on: &users::ALL_USERS,
+            to: table(tenant, "users", &[]),
+            figure: known(of(&users::ALL_USERS)),
+            about: html! { (known(of(&users::LICENSED))) " licensed, " (known(of(&users::GUESTS))) " guests" },
+            trend: Some(("Users", &users)),
+        },
+        Card {
+            title: users::LICENSED_DISABLED.title,
+            rests_on: &users::LICENSED_DISABLED,
+            to: table(tenant, "users", &[("filter", licensed_out)]),
+            figure: flag(of(&users::LICENSED_DISABLED)),
+            about: html! { "pay for a license and cannot sign in" },
+            trend: None,
+        },
+        Card {
+            title: INACTIVE_90_DAYS.title,
+            rests_on: &INACTIVE_90_DAYS,
+            to: table(
+                tenant,
+                "sign_in_activity",
+                &[("sort", "sign_in_activity_last_successful_sign_in_date_time")],
+            ),
+            figure: known(of(&INACTIVE_90_DAYS)),
+            about: html! { "users without a sign-in" },
+            trend: None,
+        },
+        Card {
+            title: "Licenses unassigned",
+            rests_on: &subscribed_skus::ASSIGNED,
+            to: table(tenant, "subscribed_skus", &[]),
+            figure: flag(clients::unassigned(&of)),
+            about: html! { (known(of(&subscribed_skus::ASSIGNED))) " of " (known(of(&subscribed_skus::BOUGHT))) " assigned" },
+            trend: None,
+        },
+        Card {
+            title: managed_devices::NONCOMPLIANT.title,
+            rests_on: &managed_devices::NONCOMPLIANT,
+            to: table(
+                tenant,
+                "managed_devices",
+                &[("filter", "compliance_state eq noncompliant")],
+            ),
+            figure: flag(of(&managed_devices::NONCOMPLIANT)),
+            about: of_all(of(&managed_devices::ALL_DEVICES), "in Intune"),
+            trend: None,
+        },
+        Card {
+            title: mfa_registration::REGISTERED.title,
+            rests_on: &mfa_registration::REGISTERED,
+            to: table(
+                tenant,
+                "mfa_registration",
+                &[("filter", "is_mfa_registered eq false")],
+            ),
+            figure: known(of(&mfa_registration::REGISTERED)),
+            about: of_all(of(&mfa_registration::REPORTED), "users"),
+            trend: None,
+        },
+        Card {
+            title: SCORE.title,
+            rests_on: &SCORE,
+            to: table(tenant, "secure_scores", &[("sort", "-created_date_time")]),
+            figure: clients::score(&of),
+            about: html! { "of what could be reached" },
+            trend: Some(("Secure score in per cent", score)),
+        },
+    ];
     html! {
-        ul.figures {
-            (card("Users", table(tenant, "users", &[]), &known(counts.users), &html! {
-                (known(counts.users_licensed)) " licensed, " (known(counts.guests)) " guests"
-            }, &trend::line(&users, &moved("Users", &users))))
-            (card("Licensed, account disabled", table(tenant, "users", &[("filter", licensed_out)]),
-                &flag(counts.licensed_disabled), &html! { "pay for a licence and cannot sign in" }, &html! {}))
-            (card("Inactive for 90 days", table(tenant, "sign_in_activity", &[("sort", "sign_in_activity_last_successful_sign_in_date_time")]),
-                &known(counts.inactive_90_days), &html! { "users without a sign-in" }, &html! {}))
-            (card("Licences unassigned", table(tenant, "subscribed_skus", &[]),
-                &flag(clients::unassigned(counts)),
-                &html! { (known(counts.licences_assigned)) " of " (known(counts.licences_bought)) " assigned" }, &html! {}))
-            (card("Devices non-compliant", table(tenant, "managed_devices", &[("filter", "compliance_state eq noncompliant")]),
-                &flag(counts.devices_noncompliant), &of_all(counts.devices, "in Intune"), &html! {}))
-            (card("Registered for MFA", table(tenant, "mfa_registration", &[("filter", "is_mfa_registered eq false")]),
-                &known(counts.mfa_registered), &of_all(counts.mfa_users, "users"), &html! {}))
-            (card("Secure score", table(tenant, "secure_scores", &[("sort", "-created_date_time")]),
-                &clients::score(counts), &html! { "of what could be reached" },
-                &trend::line(score, &moved("Secure score in per cent", score))))
-        }
+        ul.figures { @for card in &cards { (show(card, figures, now)) } }
     }
 }
 
@@ -142,19 +235,30 @@ fn flag(n: Option<u64>) -> Markup {
     html! { span class=[n.is_some_and(|n| n > 0).then_some("warn")] { (known(n)) } }
 }
 
-fn card(
-    title: &str,
-    to: Option<String>,
-    figure: &Markup,
-    about: &Markup,
-    trend: &Markup,
-) -> Markup {
+fn show(card: &Card<'_>, figures: &Figures, now: Timestamp) -> Markup {
     html! {
         li.card {
-            h2 { @match to { Some(to) => a href=(to) { (title) }, None => (title) } }
-            p.figure { (figure) }
-            p.muted.small { (about) }
-            (trend)
+            h2 { @match &card.to { Some(to) => a href=(to) { (card.title) }, None => (card.title) } }
+            p.figure { (card.figure) }
+            p.muted.small { (card.about) }
+            @if let Some(figure) = figures.find(card.rests_on) { (evidence(figure, now)) }
+            @if let Some((what, points)) = card.trend { (trend::line(points, &moved(what, points))) }
+        }
+    }
+}
+
+/// What a figure rests on and as of when, or why it is not known.
+fn evidence(figure: &Figure, now: Timestamp) -> Markup {
+    html! {
+        p.muted.small title=(figure.detail) {
+            @match figure.as_of {
+                Some(at) if figure.old => {
+                    (figure.evidence) ", "
+                    span.warn { "as of " (words::day(at)) ", " (figure::days(at, now)) " days old" }
+                }
+                Some(at) => { (figure.evidence) ", as of " (ago(at, now)) }
+                None => (figure.detail),
+            }
         }
     }
 }

@@ -9,6 +9,7 @@ use muster_domain::{
     ClientId, Dataset, DatasetState, Integration, Permission, TenantId, Verdict,
     cloud::Cloud,
     datasets,
+    figure::{Figure, Source},
     integration::{PermissionState, Problem, Status},
     state::{AnsweredRemoval, Completeness, Counters, HeldRemoval, Phase},
     summary::Counts,
@@ -99,6 +100,9 @@ pub struct DatasetView {
     pub answered_removal: Option<AnsweredRemoval>,
     /// The last enumeration that was proven complete: when, how many objects, proven how.
     pub completeness: Option<Completeness>,
+    /// When the records held were last known to be all there is.
+    #[serde(skip)]
+    pub complete_as_of: Option<Timestamp>,
     /// The dataset itself.
     #[serde(skip)]
     pub dataset: &'static Dataset,
@@ -220,6 +224,22 @@ impl IntegrationView {
     }
 }
 
+impl IntegrationView {
+    /// Every count, with the evidence that it rests on.
+    pub fn figures(&self, counts: &Counts, now: Timestamp) -> Vec<Figure> {
+        let of = |view: &DatasetView| {
+            let dataset = view.dataset;
+            let source = Source {
+                complete_as_of: view.complete_as_of,
+                gap: view.gap(),
+            };
+            let figure = |count| Figure::new(dataset, count, counts, &source, now);
+            dataset.counts.iter().map(figure).collect::<Vec<_>>()
+        };
+        self.datasets.iter().flat_map(of).collect()
+    }
+}
+
 impl DatasetView {
     /// Tells of one dataset; one that never ran is told of by its permissions.
     pub fn new(
@@ -248,6 +268,7 @@ impl DatasetView {
             verdict,
             records: state.countable().then_some(state.records),
             last_success_at: state.last_success_at,
+            complete_as_of: state.complete_as_of(),
             last_attempt_at: state.last_attempt_at,
             state: if enabled { state.phase } else { Phase::Off },
             progress: Progress::new(&state.run),
@@ -259,6 +280,17 @@ impl DatasetView {
             completeness: state.complete,
             dataset,
         }
+    }
+
+    /// Why it is not read now, or why its last run fell short; `None` where all is well.
+    pub fn gap(&self) -> Option<String> {
+        if !self.enabled {
+            return Some("Reading it is switched off for this client.".to_owned());
+        }
+        if !self.verdict.allows() {
+            return Some(self.sentence.clone());
+        }
+        self.trouble.clone()
     }
 
     /// Whether what is held is the whole of what there was at `last_success_at`, and may be read

@@ -11,8 +11,11 @@ use muster_domain::{
     cloud::Cloud,
     connect::{Checked, Proof},
     datasets::{
-        managed_devices::MANAGED_DEVICES, secure_scores::SECURE_SCORES,
-        subscribed_skus::SUBSCRIBED_SKUS, users::USERS,
+        managed_devices::MANAGED_DEVICES,
+        secure_scores::{MAX_SCORE, SCORE, SECURE_SCORES},
+        sign_in_activity::INACTIVE_90_DAYS,
+        subscribed_skus::{self, SUBSCRIBED_SKUS},
+        users::{self, USERS},
     },
     expiry::Credential,
     state::{Completeness, HeldRemoval, Phase},
@@ -266,8 +269,9 @@ impl Portal {
                 .expect("a day");
             let mut counts = counts(users as u64);
             let ups = u64::try_from(30 - days).expect("a month");
-            counts.users = counts.users.map(|n| n + ups / 4);
-            counts.secure_score_hundredths = Some(3_000 + ups * 40 + (ups % 5) * 60);
+            let grown = counts.get(&users::ALL_USERS).map(|n| n + ups / 4);
+            counts.set(&users::ALL_USERS, grown);
+            counts.set(&SCORE, Some(3_000 + ups * 40 + (ups % 5) * 60));
             let date = day.strftime("%Y-%m-%d").to_string();
             let summary = Summary { date, counts };
             self.store
@@ -441,22 +445,23 @@ fn scores() -> Vec<Value> {
 }
 
 fn counts(users: u64) -> Counts {
-    Counts {
-        users: Some(users),
-        users_enabled: Some(users - users / 5),
-        guests: Some(users / 9),
-        users_licensed: Some(users / 3),
-        licensed_disabled: Some(users / 15),
-        inactive_90_days: Some(users / 12),
-        licences_bought: Some(145),
-        licences_assigned: Some(122),
-        mfa_registered: None,
-        mfa_users: None,
-        devices: None,
-        devices_noncompliant: None,
-        secure_score_hundredths: Some(4_150),
-        secure_score_max_hundredths: Some(10_000),
+    let known = [
+        (&users::ALL_USERS, users),
+        (&users::ENABLED, users - users / 5),
+        (&users::GUESTS, users / 9),
+        (&users::LICENSED, users / 3),
+        (&users::LICENSED_DISABLED, users / 15),
+        (&INACTIVE_90_DAYS, users / 12),
+        (&subscribed_skus::BOUGHT, 145),
+        (&subscribed_skus::ASSIGNED, 122),
+        (&SCORE, 4_150),
+        (&MAX_SCORE, 10_000),
+    ];
+    let mut counts = Counts::default();
+    for (count, value) in known {
+        counts.set(count, Some(value));
     }
+    counts
 }
 
 /// Whether a value is as a schema says, in the words of JSON Schema that the document uses.

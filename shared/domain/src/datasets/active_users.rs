@@ -175,4 +175,5 @@ pub const ACTIVE_USERS: Dataset = Dataset {
         "yammer_last_activity_date",
         "teams_last_activity_date",
     ],
+    counts: &[],
 };

@@ -126,4 +126,5 @@ pub const APPLICATIONS: Dataset = Dataset {
     retention_days: None,
     priority: 3,
     volatile: &[],
+    counts: &[],
 };

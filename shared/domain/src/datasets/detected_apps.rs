@@ -51,4 +51,5 @@ pub const DETECTED_APPS: Dataset = Dataset {
     retention_days: None,
     priority: 5,
     volatile: &["device_count"],
+    counts: &[],
 };

@@ -1,6 +1,11 @@
 //! Devices managed by Intune.
 
-use crate::{Column, Dataset, Enumeration, Kind, Permission, dataset::Key, verdict::Licence};
+use crate::{
+    Column, Dataset, Enumeration, Kind, Permission,
+    count::{Count, Tally},
+    dataset::Key,
+    verdict::Licence,
+};
 
 /// The devices that Intune manages.
 ///
@@ -290,4 +295,26 @@ pub const MANAGED_DEVICES: Dataset = Dataset {
         "free_storage_space_in_bytes",
         "exchange_last_successful_sync_date_time",
     ],
+    counts: &[ALL_DEVICES, NONCOMPLIANT],
+};
+
+/// Intune devices.
+pub const ALL_DEVICES: Count = Count {
+    name: "devices",
+    title: "Intune devices",
+    evidence: "by Intune's list of managed devices",
+    columns: &[],
+    tally: Tally::Sum(|_| 1),
+};
+
+/// Devices that are not compliant.
+pub const NONCOMPLIANT: Count = Count {
+    name: "devices_noncompliant",
+    title: "Devices not compliant",
+    evidence: "by the compliance state that Intune gives each device",
+    columns: &["compliance_state"],
+    tally: Tally::Sum(|device| {
+        let state = device.text("compliance_state");
+        u64::from(matches!(state, Some("noncompliant" | "conflict" | "error")))
+    }),
 };

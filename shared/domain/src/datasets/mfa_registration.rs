@@ -1,6 +1,11 @@
 //! MFA registration: who has registered which methods.
 
-use crate::{Column, Dataset, Enumeration, Kind, Permission, dataset::Key, verdict::Licence};
+use crate::{
+    Column, Dataset, Enumeration, Kind, Permission,
+    count::{Count, Tally},
+    dataset::Key,
+    verdict::Licence,
+};
 
 /// Which sign-in methods each user has registered.
 pub const MFA_REGISTRATION: Dataset = Dataset {
@@ -109,4 +114,23 @@ pub const MFA_REGISTRATION: Dataset = Dataset {
     retention_days: None,
     priority: 3,
     volatile: &["last_updated_date_time"],
+    counts: &[REGISTERED, REPORTED],
+};
+
+/// Users registered for multifactor authentication.
+pub const REGISTERED: Count = Count {
+    name: "mfa_registered",
+    title: "Registered for MFA",
+    evidence: "by Microsoft's registration report",
+    columns: &["is_mfa_registered"],
+    tally: Tally::Sum(|user| u64::from(user.is("is_mfa_registered"))),
+};
+
+/// Users that the registration report names.
+pub const REPORTED: Count = Count {
+    name: "mfa_users",
+    title: "Users in the MFA report",
+    evidence: "by Microsoft's registration report",
+    columns: &[],
+    tally: Tally::Sum(|_| 1),
 };

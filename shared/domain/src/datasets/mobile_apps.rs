@@ -89,4 +89,5 @@ pub const MOBILE_APPS: Dataset = Dataset {
     retention_days: None,
     priority: 4,
     volatile: &[],
+    counts: &[],
 };

@@ -170,4 +170,5 @@ pub const ORGANIZATION: Dataset = Dataset {
     retention_days: None,
     priority: 1,
     volatile: &[],
+    counts: &[],
 };

@@ -29,4 +29,5 @@ pub const REPORT_SETTINGS: Dataset = Dataset {
     // Before the reports, whose rows it explains.
     priority: 2,
     volatile: &[],
+    counts: &[],
 };

@@ -1,6 +1,10 @@
 //! Secure scores: one a day.
 
-use crate::{Column, Dataset, Enumeration, Kind, Permission, dataset::Key};
+use crate::{
+    Column, Dataset, Enumeration, Kind, Permission,
+    count::{Cells, Count, Tally},
+    dataset::Key,
+};
 
 /// Microsoft's score of the tenant's security, one a day.
 pub const SECURE_SCORES: Dataset = Dataset {
@@ -90,4 +94,46 @@ pub const SECURE_SCORES: Dataset = Dataset {
     retention_days: None,
     priority: 4,
     volatile: &[],
+    counts: &[SCORE, MAX_SCORE],
 };
+
+/// The latest secure score, in hundredths of a point.
+pub const SCORE: Count = Count {
+    name: "secure_score_hundredths",
+    title: "Secure score",
+    evidence: "by the newest daily score that has a value",
+    columns: &["current_score", "max_score"],
+    tally: Tally::Newest {
+        date: "created_date_time",
+        value: |day| Some(score(day)?.0),
+    },
+};
+
+/// The score that could be reached that day, in hundredths of a point.
+pub const MAX_SCORE: Count = Count {
+    name: "secure_score_max_hundredths",
+    title: "Highest possible secure score",
+    evidence: "by the newest daily score that has a value",
+    columns: &["current_score", "max_score"],
+    tally: Tally::Newest {
+        date: "created_date_time",
+        value: |day| Some(score(day)?.1),
+    },
+};
+
+/// The points of a day and the points that could be reached, in hundredths. A day without either, or
+/// with nothing to reach, has no score: both counts are of one day.
+fn score(day: &Cells<'_>) -> Option<(u64, u64)> {
+    let most = hundredths(day.decimal("max_score")?);
+    let points = hundredths(day.decimal("current_score")?);
+    (most > 0).then_some((points, most))
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a score is a small positive number; the clamp makes it so"
+)]
+fn hundredths(score: f64) -> u64 {
+    (score * 100.0).round().clamp(0.0, 1e12) as u64
+}

@@ -1,6 +1,12 @@
 //! Sign-in activity: when each user last signed in.
 
-use crate::{Column, Dataset, Enumeration, Kind, Permission, dataset::Key, verdict::Licence};
+use crate::{
+    Column, Dataset, Enumeration, Kind, Permission,
+    count::{Count, Tally},
+    dataset::Key,
+    verdict::Licence,
+};
+use jiff::SignedDuration;
 
 /// When each user last signed in.
 ///
@@ -60,4 +66,27 @@ pub const SIGN_IN_ACTIVITY: Dataset = Dataset {
         "sign_in_activity_last_non_interactive_sign_in_date_time",
         "sign_in_activity_last_successful_sign_in_date_time",
     ],
+    counts: &[INACTIVE_90_DAYS],
 };
+
+/// Users whose last sign-in is over 90 days ago, or never.
+pub const INACTIVE_90_DAYS: Count = Count {
+    name: "inactive_90_days",
+    title: "Inactive for 90 days",
+    evidence: "by the latest sign-in or attempt of each user",
+    columns: LAST_SIGN_INS,
+    tally: Tally::Sum(|user| {
+        let times = LAST_SIGN_INS.iter().filter_map(|column| user.time(column));
+        let limit = SignedDuration::from_hours(90 * 24);
+        let active = times
+            .max()
+            .is_some_and(|last| user.now.duration_since(last) < limit);
+        u64::from(!active)
+    }),
+};
+
+const LAST_SIGN_INS: &[&str] = &[
+    "sign_in_activity_last_successful_sign_in_date_time",
+    "sign_in_activity_last_sign_in_date_time",
+    "sign_in_activity_last_non_interactive_sign_in_date_time",
+];

@@ -1,6 +1,10 @@
 //! Subscribed SKUs: what is paid for, and how much of it is assigned.
 
-use crate::{Column, Dataset, Enumeration, Kind, Permission, dataset::Key};
+use crate::{
+    Column, Dataset, Enumeration, Kind, Permission,
+    count::{Cells, Count, Tally},
+    dataset::Key,
+};
 
 /// The licences the tenant holds and how many are assigned.
 pub const SUBSCRIBED_SKUS: Dataset = Dataset {
@@ -108,4 +112,37 @@ pub const SUBSCRIBED_SKUS: Dataset = Dataset {
     retention_days: None,
     priority: 0,
     volatile: &[],
+    counts: &[BOUGHT, ASSIGNED],
 };
+
+/// SKUs handed out in the tens of thousands for nothing are no licenses anybody bought.
+pub const FREE_UNITS: u64 = 10_000;
+
+/// Licenses bought.
+pub const BOUGHT: Count = Count {
+    name: "licences_bought",
+    title: "Licenses bought",
+    evidence: "by the enabled units of every SKU that is not free",
+    columns: &["prepaid_units_enabled", "applies_to"],
+    tally: Tally::Sum(|sku| match is_bought(sku) {
+        true => sku.number("prepaid_units_enabled"),
+        false => 0,
+    }),
+};
+
+/// Licenses assigned, of those bought.
+pub const ASSIGNED: Count = Count {
+    name: "licences_assigned",
+    title: "Licenses assigned",
+    evidence: "by the consumed units of every SKU that is not free",
+    columns: &["prepaid_units_enabled", "consumed_units", "applies_to"],
+    tally: Tally::Sum(|sku| match is_bought(sku) {
+        true => sku.number("consumed_units"),
+        false => 0,
+    }),
+};
+
+fn is_bought(sku: &Cells<'_>) -> bool {
+    let units = sku.number("prepaid_units_enabled");
+    units < FREE_UNITS && sku.text("applies_to") != Some("Company")
+}

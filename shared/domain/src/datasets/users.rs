@@ -1,6 +1,10 @@
 //! Users, by delta query.
 
-use crate::{Column, Dataset, Enumeration, Kind, Permission, dataset::Key};
+use crate::{
+    Column, Dataset, Enumeration, Kind, Permission,
+    count::{Count, Tally},
+    dataset::Key,
+};
 
 /// The people, guests and shared mailboxes of the directory.
 pub const USERS: Dataset = Dataset {
@@ -108,4 +112,53 @@ pub const USERS: Dataset = Dataset {
     retention_days: None,
     priority: 0,
     volatile: &[],
+    counts: &[ALL_USERS, ENABLED, GUESTS, LICENSED, LICENSED_DISABLED],
+};
+
+/// All users.
+pub const ALL_USERS: Count = Count {
+    name: "users",
+    title: "Users",
+    evidence: "by the directory's list of users, guests included",
+    columns: &[],
+    tally: Tally::Sum(|_| 1),
+};
+
+/// Users that may sign in.
+pub const ENABLED: Count = Count {
+    name: "users_enabled",
+    title: "Users that may sign in",
+    evidence: "by \"account enabled\" of each user",
+    columns: &["account_enabled"],
+    tally: Tally::Sum(|user| u64::from(user.is("account_enabled"))),
+};
+
+/// Guests.
+pub const GUESTS: Count = Count {
+    name: "guests",
+    title: "Guests",
+    evidence: "by the user type of each user",
+    columns: &["user_type"],
+    tally: Tally::Sum(|user| u64::from(user.text("user_type") == Some("Guest"))),
+};
+
+/// Users with at least one license.
+pub const LICENSED: Count = Count {
+    name: "users_licensed",
+    title: "Users with a license",
+    evidence: "by the licenses assigned to each user",
+    columns: &["assigned_licenses_sku_id"],
+    tally: Tally::Sum(|user| u64::from(user.has_any("assigned_licenses_sku_id"))),
+};
+
+/// Users with a license whose account is disabled.
+pub const LICENSED_DISABLED: Count = Count {
+    name: "licensed_disabled",
+    title: "Licensed, account disabled",
+    evidence: "by \"account enabled\" and the licenses assigned to each user",
+    columns: &["account_enabled", "assigned_licenses_sku_id"],
+    tally: Tally::Sum(|user| {
+        let licensed = user.has_any("assigned_licenses_sku_id");
+        u64::from(licensed && user.get("account_enabled") == "false")
+    }),
 };

@@ -2,7 +2,7 @@
 
 use anyhow::{Result, ensure};
 use microsoft_simulator::{Fault, FaultKind, ScriptedAnswer};
-use muster_domain::state::Phase;
+use muster_domain::{datasets::users::ALL_USERS, state::Phase};
 use muster_platform::now;
 use muster_soak::{
     judge::right,
@@ -104,12 +104,12 @@ fn no_summary_says_none_before_a_list_was_read_to_its_end() {
             "{state:?}"
         );
         for summary in rig.store.summaries(rig.tenant).await? {
-            ensure!(summary.counts.users.is_none(), "{summary:?}");
+            ensure!(summary.counts.get(&ALL_USERS).is_none(), "{summary:?}");
         }
         rig.simulator.clear_faults();
         rig.sync().await?;
         let summaries = rig.store.summaries(rig.tenant).await?;
-        ensure!(summaries.last().and_then(|s| s.counts.users) == Some(9));
+        ensure!(summaries.last().and_then(|s| s.counts.get(&ALL_USERS)) == Some(9));
         right(&rig).await
     });
 }
@@ -126,7 +126,7 @@ fn a_later_list_that_breaks_off_leaves_the_summary_as_it_was() {
         ensure!(rig.state("users").await?.phase == Phase::Incomplete);
         let summaries = rig.store.summaries(rig.tenant).await?;
         ensure!(
-            summaries.last().and_then(|s| s.counts.users) == Some(9),
+            summaries.last().and_then(|s| s.counts.get(&ALL_USERS)) == Some(9),
             "{summaries:?}"
         );
         Ok(())

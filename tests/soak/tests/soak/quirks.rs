@@ -5,6 +5,7 @@ use anyhow::{Result, ensure};
 use microsoft_simulator::{Fault, FaultKind, ScriptedAnswer};
 use muster_domain::{
     DatasetState,
+    datasets::users::ALL_USERS,
     state::{Checkpoint, Phase},
 };
 use muster_platform::now;
@@ -375,7 +376,7 @@ fn replayed_and_repeated_objects_are_kept_once_as_last_told() {
         scripted(&mut rig, vec![first, second]).await?;
         ensure!(names(&rig).await? == ["A", "B", "C"]);
         ensure!(rig.state("users").await?.records == 3);
-        let counted = rig.change(|_| {}).await?.glance.users;
+        let counted = rig.change(|_| {}).await?.glance.get(&ALL_USERS);
         ensure!(counted == Some(3), "{counted:?} users are counted");
         // The same round again: nothing is new, and nothing is written.
         scripted(
@@ -559,7 +560,7 @@ fn a_count_that_disagrees_holds_a_whole_list_back_once() {
             "the missing one is kept"
         );
         let summaries = rig.store.summaries(rig.tenant).await?;
-        ensure!(summaries.last().and_then(|s| s.counts.users) == Some(40));
+        ensure!(summaries.last().and_then(|s| s.counts.get(&ALL_USERS)) == Some(40));
         let soon = now().checked_add(jiff::SignedDuration::from_mins(5))?;
         ensure!(rig.next_due().is_some_and(|at| at <= soon), "{state:?}");
         // The same again: two lists agree, and the count is known to differ.
@@ -671,7 +672,7 @@ fn a_list_that_ends_before_its_last_pages_is_caught_by_the_count() {
         is_not_believed(&state, 200, 40)?;
         ensure!(state.complete.is_none(), "{state:?}");
         for summary in rig.store.summaries(rig.tenant).await? {
-            ensure!(summary.counts.users.is_none(), "{summary:?}");
+            ensure!(summary.counts.get(&ALL_USERS).is_none(), "{summary:?}");
         }
         rig.sync().await?;
         right(&rig).await?;
