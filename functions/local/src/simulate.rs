@@ -2,10 +2,16 @@
 
 use crate::{command::Simulate, serve};
 use anyhow::Context;
-use microsoft_simulator::{Fault, Options, Simulator, TenantOptions};
+use microsoft_simulator::{Fault, Options, Simulator, SkuHolding, TenantOptions};
 
 pub(crate) async fn run(options: Simulate) -> anyhow::Result<()> {
-    let tenant = TenantOptions::sample(options.seed, "Fourth Coffee", options.users);
+    let skus = options.skus.as_deref().map(|name| {
+        SkuHolding::example(name).with_context(|| format!("--skus: there is no example {name}"))
+    });
+    let tenant = TenantOptions {
+        skus: skus.transpose()?,
+        ..TenantOptions::sample(options.seed, "Fourth Coffee", options.users)
+    };
     let faults = Fault::parse_schedule(&options.faults).context("--faults")?;
     let bodies = options.bodies.is_some();
     let simulator = Simulator::start(Options {

@@ -67,7 +67,7 @@ pub fn automatic(life_days: Option<u32>) -> Result<Option<Automatic>, String> {
         }))
     } else {
         Err(format!(
-            "Choose between {LEAST_LIFE_DAYS} and {MOST_LIFE_DAYS} days."
+            "Give a whole number of days from {LEAST_LIFE_DAYS} to {MOST_LIFE_DAYS}."
         ))
     }
 }

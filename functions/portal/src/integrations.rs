@@ -8,7 +8,9 @@ use crate::{
 use futures::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 use muster_domain::{
-    Integration, TenantId, aadsts, connect as fields, datasets,
+    Integration, TenantId, aadsts,
+    collation::{self, SortKey},
+    connect as fields, datasets,
     integration::Trouble,
     renewal::Automatic,
     state::{AnsweredRemoval, HeldRemoval},
@@ -108,6 +110,22 @@ pub async fn with_view(
     let states = context.services.store.states(tenant).await?;
     let view = IntegrationView::new(&integration, &states, muster_platform::now());
     Ok((integration, view))
+}
+
+/// Every integration, in the order of the names.
+///
+/// # Errors
+/// When the store does not answer.
+pub async fn all(context: &Context) -> Result<Vec<Integration>, StoreError> {
+    let mut all = context.services.store.integrations().await?;
+    all.sort_by_cached_key(place);
+    Ok(all)
+}
+
+/// Where an integration stands in a list: by name, and by tenant where names are equal.
+pub fn place(integration: &Integration) -> (SortKey, String) {
+    let key = collation::sort_key(&integration.name);
+    (key, integration.tenant_id.to_string())
 }
 
 /// Those integrations, as a list tells of them.

@@ -9,7 +9,7 @@ use muster_domain::{
     table::{DEFAULT_LIMIT, MOST_LIMIT},
 };
 use serde_json::{Map, Value};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::RangeInclusive};
 
 /// The tenant a path names.
 ///
@@ -192,10 +192,16 @@ impl Body {
         self.take(name, "Give true or false.", |value| value.as_bool())
     }
 
-    /// A whole number.
-    pub fn number(&mut self, name: &str) -> Option<u32> {
-        self.take(name, "Give a whole number.", |value| {
-            value.as_u64().and_then(|n| u32::try_from(n).ok())
+    /// A whole number of a range, which the error names.
+    pub fn number(&mut self, name: &str, range: RangeInclusive<u32>) -> Option<u32> {
+        let wanted = format!(
+            "Give a whole number from {} to {}.",
+            range.start(),
+            range.end()
+        );
+        self.take(name, &wanted, |value| {
+            let number = value.as_u64().and_then(|n| u32::try_from(n).ok());
+            number.filter(|number| range.contains(number))
         })
     }
 
@@ -272,6 +278,24 @@ mod tests {
         assert_eq!(body.text("name"), None);
         let problem = body.finish().expect_err("it is wrong");
         assert_eq!(problem.errors[0].detail, "Give a text.");
+    }
+
+    #[test]
+    fn a_number_out_of_range_is_told_the_range() {
+        for number in ["14", "-1", "1.5", "99999999999999999999", "\"hourly\""] {
+            let mut headers = HeaderMap::new();
+            headers.insert(
+                header::CONTENT_TYPE,
+                HeaderValue::from_static("application/json"),
+            );
+            let body = format!("{{\"cadence_minutes\": {number}}}");
+            let body = Body::read(&headers, body.as_bytes(), &["cadence_minutes"]);
+            let mut body = body.expect("an object");
+            assert_eq!(body.number("cadence_minutes", 15..=10_080), None);
+            let problem = body.finish().expect_err("it is wrong");
+            let detail = &problem.errors[0].detail;
+            assert!(detail.contains("from 15 to 10080"), "{number}: {detail}");
+        }
     }
 
     #[test]

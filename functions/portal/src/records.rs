@@ -10,10 +10,12 @@ use axum::body::Body;
 use bytes::Bytes;
 use futures::{Stream, stream};
 use muster_domain::{
-    Dataset, Record, TenantId,
+    Dataset, Record, TenantId, datasets,
+    sku::Names,
     table::{self, BadQuery, Query, TablePage},
 };
 use muster_platform::store::{RecordPage, Store, StoreError};
+use std::sync::Arc;
 
 impl From<BadQuery> for Problem {
     fn from(error: BadQuery) -> Self {
@@ -52,6 +54,44 @@ pub fn query(dataset: &'static Dataset, parameters: &Parameters) -> Result<Query
     Ok(query)
 }
 
+/// What the tenant's SKUs are called, where the dataset names any.
+///
+/// # Errors
+/// When the store does not answer.
+pub async fn names(
+    context: &Context,
+    tenant: TenantId,
+    dataset: &Dataset,
+) -> Result<Arc<Names>, StoreError> {
+    if Names::needed(dataset) {
+        names_of(context, tenant).await
+    } else {
+        Ok(Arc::default())
+    }
+}
+
+/// What the tenant's SKUs are called.
+///
+/// # Errors
+/// When the store does not answer.
+pub async fn names_of(context: &Context, tenant: TenantId) -> Result<Arc<Names>, StoreError> {
+    let mut names = Names::default();
+    for dataset in Names::DATASETS.into_iter().filter_map(datasets::find) {
+        let mut after: Option<String> = None;
+        loop {
+            let store = &context.services.store;
+            let page = store.records_after(tenant, dataset, after.as_deref());
+            let page = page.await?;
+            page.records.iter().for_each(|r| names.learn(dataset, r));
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+    }
+    Ok(Arc::new(names))
+}
+
 /// One page, and how many records match where that was seen.
 #[derive(Debug)]
 pub struct Page {
@@ -61,6 +101,8 @@ pub struct Page {
     pub next_cursor: Option<String>,
     /// How many records match in all, where all were looked at.
     pub matched: Option<u64>,
+    /// What the tenant's SKUs are called.
+    pub names: Arc<Names>,
 }
 
 /// Reads one page. In key order it stops when the page is full; sorted it passes all records by,
@@ -68,7 +110,9 @@ pub struct Page {
 ///
 /// # Errors
 /// When the store does not answer.
-pub async fn page(context: &Context, tenant: TenantId, query: &Query) -> Result<Page, Problem> {
+pub async fn page(context: &Context, tenant: TenantId, query: Query) -> Result<Page, Problem> {
+    let names = names(context, tenant, query.dataset()).await?;
+    let query = &query.with_names(names);
     let store = &context.services.store;
     let mut page = query.page();
     let from_the_start = query.start_after().is_none();
@@ -96,6 +140,7 @@ pub async fn page(context: &Context, tenant: TenantId, query: &Query) -> Result<
         matched,
     } = page.finish();
     Ok(Page {
+        names: Arc::clone(query.names()),
         records,
         next_cursor: next.as_deref().map(cursor),
         matched: (from_the_start && to_the_end).then_some(matched),
@@ -115,6 +160,8 @@ pub async fn csv(
     view: &DatasetView,
 ) -> Result<Body, Problem> {
     let store = context.services.store.clone();
+    let names = names(context, tenant, query.dataset()).await?;
+    let query = query.with_names(names);
     // The first page is read before the answer begins, so that a store that does not answer is
     // told as a problem and not as a download that breaks off.
     let first = store.records_after(tenant, query.dataset(), None).await?;
@@ -144,10 +191,11 @@ pub async fn csv(
             .await?;
     }
     let dataset = query.dataset();
+    let names = Arc::clone(query.names());
     let mut sorted = query.sorted(all).into_iter();
     let chunks = std::iter::from_fn(move || {
         let chunk: Vec<Record> = sorted.by_ref().take(1000).collect();
-        (!chunk.is_empty()).then(|| Ok::<_, StoreError>(lines(dataset, &chunk)))
+        (!chunk.is_empty()).then(|| Ok::<_, StoreError>(lines(dataset, &chunk, &names)))
     });
     Ok(Body::from_stream(prepend(header, stream::iter(chunks))))
 }
@@ -209,7 +257,7 @@ fn pages(
             .into_iter()
             .filter(|record| query.matches(record))
             .collect();
-        let bytes = lines(query.dataset(), &matching);
+        let bytes = lines(query.dataset(), &matching, query.names());
         let at = page.next.map_or(Next::End, Next::Read);
         Ok(Some((bytes, (store, query, at))))
     })
@@ -219,7 +267,7 @@ fn head(dataset: &Dataset) -> Bytes {
     written(|csv| csv.write_record(dataset.columns.iter().map(|column| column.name)))
 }
 
-fn lines(dataset: &Dataset, records: &[Record]) -> Bytes {
+fn lines(dataset: &Dataset, records: &[Record], names: &Names) -> Bytes {
     written(|csv| {
         for record in records {
             csv.write_record(
@@ -227,7 +275,7 @@ fn lines(dataset: &Dataset, records: &[Record]) -> Bytes {
                     .columns
                     .iter()
                     .zip(&record.values)
-                    .map(|(column, value)| table::cell(column, value)),
+                    .map(|(column, value)| table::cell(column, value, names)),
             )?;
         }
         Ok(())

@@ -1,8 +1,8 @@
 //! An enumeration that fell short: the state says why, in words for a person.
 
 use crate::read::Reading;
-use muster_domain::{Verdict, fault::Fault, state::Phase, verdict::Licence};
-use muster_platform::store::StoreError;
+use muster_domain::{Verdict, fault::Fault, licenses, state::Phase, verdict::Licence};
+use muster_platform::{http::status_in_words, store::StoreError};
 
 impl Reading<'_> {
     /// An enumeration that did not reach its end: what is held stays, and the state says why.
@@ -31,7 +31,8 @@ impl Reading<'_> {
             Fault::Passing(why) => format!("Microsoft Graph did not answer properly ({why}). Muster tries again at the next sync; nothing was removed."),
             Fault::TokenRefused => "Microsoft does not accept its own access token. Muster tries again at the next sync.".to_owned(),
             Fault::StateLost => "Microsoft lost the place in the list twice in a row. Muster tries again at the next sync; nothing was removed.".to_owned(),
-            Fault::Refused { status, code } => format!("Microsoft Graph gave an answer that Muster does not act on: {code} ({status}). What was read before is kept."),
+            Fault::Refused { status, code } if code.is_empty() => format!("Microsoft Graph gave an answer that Muster does not act on: {}. What was read before is kept.", status_in_words(*status)),
+            Fault::Refused { code, .. } => format!("Microsoft Graph gave an answer that Muster does not act on ({code}). What was read before is kept."),
         };
         self.state.phase = Phase::Incomplete;
         self.state.trouble = Some(trouble);
@@ -47,25 +48,6 @@ impl Reading<'_> {
             .store
             .records_after(self.run.tenant, skus, None)
             .await?;
-        let plans = held
-            .records
-            .iter()
-            .filter(|sku| sku.get(skus, "capability_status") == "Enabled");
-        let mut ids = plans.flat_map(|sku| {
-            sku.get(skus, "service_plans")
-                .as_array()
-                .into_iter()
-                .flatten()
-        });
-        Ok(ids.any(|plan| {
-            let id = plan
-                .get("servicePlanId")
-                .and_then(|id| id.as_str())
-                .unwrap_or_default();
-            licence
-                .service_plans()
-                .iter()
-                .any(|known| known.eq_ignore_ascii_case(id))
-        }))
+        Ok(held.records.iter().any(|sku| licenses::gives(sku, licence)))
     }
 }

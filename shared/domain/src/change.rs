@@ -1,6 +1,6 @@
 //! A change: a record added, changed (which columns, before and after) or removed.
 
-use crate::{Dataset, Record, record};
+use crate::{Dataset, Record, record, sku};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -93,8 +93,13 @@ pub fn instant(at: Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
 }
 
-/// What a record is called: its display name, or else what else names it.
+/// What a record is called: its display name, or else what else names it; a SKU by its product, where
+/// Microsoft's table knows it.
 pub fn title(dataset: &Dataset, record: &Record) -> Option<String> {
+    let product = record.get(dataset, "sku_id").as_str().and_then(sku::name);
+    if let Some(product) = product {
+        return Some(product.to_owned());
+    }
     [
         "display_name",
         "user_display_name",

@@ -178,7 +178,9 @@ pub fn cadence(minutes: u32) -> Result<u32, FieldError> {
     } else {
         Err(FieldError::new(
             "cadence_minutes",
-            format!("Choose between {LEAST_CADENCE_MINUTES} and {MOST_CADENCE_MINUTES} minutes."),
+            format!(
+                "Give a whole number of minutes from {LEAST_CADENCE_MINUTES} to {MOST_CADENCE_MINUTES}."
+            ),
         ))
     }
 }

@@ -127,11 +127,14 @@ impl std::ops::AddAssign for Counters {
 impl Counters {
     /// What the DynamoDB units cost, in US cents: on demand, us-east-1, $0.625 per million write
     /// and $0.125 per million read request units (AWS, "Amazon DynamoDB pricing", on-demand,
-    /// 2025).
+    /// 2025). Rounded to ten-thousandths of a cent.
     pub fn cost_cents(&self) -> f64 {
+        // In ten-millionths of a cent, which are whole: the sum of fractions would be 0.0013999….
+        let exact = u128::from(self.write_units) * 625 + u128::from(self.read_units) * 125;
+        let rounded = (exact + 500) / 1_000;
         #[expect(clippy::cast_precision_loss, reason = "units stay far below 2^52")]
-        let dollars = self.write_units as f64 * 0.625e-6 + self.read_units as f64 * 0.125e-6;
-        dollars * 100.0
+        let cents = rounded as f64 / 1e4;
+        cents
     }
 }
 
@@ -279,5 +282,29 @@ impl DatasetState {
     /// Whether the records held may be counted: some enumeration was whole once.
     pub fn countable(&self) -> bool {
         self.complete.is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cost_is_rounded_to_ten_thousandths_of_a_cent() {
+        let cost = |write_units, read_units| {
+            let counters = Counters {
+                write_units,
+                read_units,
+                ..Counters::default()
+            };
+            counters.cost_cents().to_string()
+        };
+        assert_eq!(cost(20, 12), "0.0014");
+        assert_eq!(cost(0, 0), "0");
+        assert_eq!(cost(1, 0), "0.0001");
+        assert_eq!(cost(10_193, 12), "0.6372");
+        for units in 0..2_000 {
+            assert!(cost(units, units / 3).len() <= "0.0001".len(), "{units}");
+        }
     }
 }

@@ -5,12 +5,16 @@ mod filter;
 
 pub use cell::{cell, display};
 
-use crate::{Dataset, Record};
+use crate::{
+    Dataset, Kind, Record,
+    collation::{self, SortKey},
+    sku::Names,
+};
 use cell::plain;
 use filter::{Filter, filters};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::cmp::Ordering;
+use std::{cmp::Ordering, sync::Arc};
 
 /// A question that cannot be asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -48,7 +52,9 @@ pub struct Query {
     after: Option<Place>,
     limit: usize,
     print: String,
+    names: Arc<Names>,
 }
+
 /// The place after which a page begins: the last record's sort value and key.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Place {
@@ -135,7 +141,20 @@ impl Query {
             after,
             limit,
             print,
+            names: Arc::default(),
         })
+    }
+
+    /// The same, with the names of the tenant's SKUs: they are filtered, searched and sorted by what
+    /// they are called.
+    #[must_use]
+    pub fn with_names(self, names: Arc<Names>) -> Self {
+        Self { names, ..self }
+    }
+
+    /// The names of the tenant's SKUs.
+    pub fn names(&self) -> &Arc<Names> {
+        &self.names
     }
 
     /// The dataset.
@@ -157,14 +176,17 @@ impl Query {
     pub fn matches(&self, record: &Record) -> bool {
         self.filters
             .iter()
-            .all(|filter| filter.matches(self.dataset, record))
+            .all(|filter| filter.matches(self.dataset, record, &self.names))
             && self.search.as_ref().is_none_or(|needle| {
                 self.dataset
                     .columns
                     .iter()
                     .zip(&record.values)
                     .any(|(column, value)| {
-                        !value.is_null() && display(column, value).to_lowercase().contains(needle)
+                        !value.is_null()
+                            && display(column, value, &self.names)
+                                .to_lowercase()
+                                .contains(needle)
                     })
             })
     }
@@ -178,11 +200,7 @@ impl Query {
     pub fn sorted(&self, records: Vec<Record>) -> Vec<Record> {
         let mut ranked: Vec<(Rank, Record)> = records
             .into_iter()
-            .map(|record| {
-                let value = self.sort_value(&record);
-                let key = record.key.clone();
-                (Rank { value, key }, record)
-            })
+            .map(|record| (self.rank(&record), record))
             .collect();
         ranked.sort_by(|(a, _), (b, _)| self.order(a, b));
         ranked.into_iter().map(|(_, record)| record).collect()
@@ -192,47 +210,89 @@ impl Query {
     pub fn page(&self) -> PageBuilder<'_> {
         PageBuilder {
             query: self,
+            after: (self.after.as_ref()).map(|after| self.rank_of(after.value.clone(), &after.key)),
             kept: Vec::new(),
             matched: 0,
             overflow: false,
         }
     }
 
-    fn sort_value(&self, record: &Record) -> Value {
-        self.sort.map_or(Value::Null, |(column, _)| {
+    fn rank(&self, record: &Record) -> Rank {
+        let value = self.sort.map_or(Value::Null, |(column, _)| {
             record.values.get(column).cloned().unwrap_or(Value::Null)
-        })
+        });
+        self.rank_of(value, &record.key)
+    }
+
+    fn rank_of(&self, value: Value, key: &str) -> Rank {
+        let column = self.sort.and_then(|(at, _)| self.dataset.columns.get(at));
+        let by = match column {
+            _ if value.is_null() => By::Absent,
+            Some(column) if matches!(column.kind, Kind::Sku | Kind::Skus) => {
+                By::text(&display(column, &value, &self.names))
+            }
+            _ => match value.as_f64() {
+                Some(number) => By::Number(number),
+                None => By::text(&plain(&value)),
+            },
+        };
+        Rank {
+            by,
+            value,
+            key: key.to_owned(),
+        }
     }
 
     fn order(&self, a: &Rank, b: &Rank) -> Ordering {
-        // Absent values come last, whichever way the rest goes.
-        let by_value = match (a.value.is_null(), b.value.is_null()) {
-            (true, true) => Ordering::Equal,
-            (true, false) => Ordering::Greater,
-            (false, true) => Ordering::Less,
-            (false, false) => {
-                let order = compare(&a.value, &b.value);
-                if self.sort.is_some_and(|(_, descending)| descending) {
-                    order.reverse()
-                } else {
-                    order
-                }
-            }
+        let by_value = match (&a.by, &b.by) {
+            (By::Absent, By::Absent) => Ordering::Equal,
+            // Absent values come last, whichever way the rest goes.
+            (By::Absent, _) => Ordering::Greater,
+            (_, By::Absent) => Ordering::Less,
+            (a, b) if self.sort.is_some_and(|(_, descending)| descending) => b.order(a),
+            (a, b) => a.order(b),
         };
         by_value.then_with(|| a.key.cmp(&b.key))
     }
 }
 
+/// Where a record stands in the order asked for. Made once for each record.
 #[derive(Debug, Clone, PartialEq)]
 struct Rank {
+    by: By,
     value: Value,
     key: String,
+}
+
+/// What a record is sorted by: numbers come before texts.
+#[derive(Debug, Clone, PartialEq)]
+enum By {
+    Absent,
+    Number(f64),
+    Text(Box<SortKey>),
+}
+
+impl By {
+    fn text(text: &str) -> Self {
+        Self::Text(Box::new(collation::sort_key(text)))
+    }
+
+    fn order(&self, other: &Self) -> Ordering {
+        match (self, other) {
+            (Self::Number(a), Self::Number(b)) => a.total_cmp(b),
+            (Self::Text(a), Self::Text(b)) => a.cmp(b),
+            (Self::Number(_), _) => Ordering::Less,
+            (_, Self::Number(_)) => Ordering::Greater,
+            _ => Ordering::Equal,
+        }
+    }
 }
 
 /// Keeps the records of one page while all are passed by it.
 #[derive(Debug)]
 pub struct PageBuilder<'a> {
     query: &'a Query,
+    after: Option<Rank>,
     kept: Vec<(Rank, Record)>,
     matched: u64,
     overflow: bool,
@@ -256,18 +316,10 @@ impl PageBuilder<'_> {
             return;
         }
         self.matched += 1;
-        let rank = Rank {
-            value: self.query.sort_value(&record),
-            key: record.key.clone(),
-        };
-        if let Some(after) = &self.query.after {
-            let after = Rank {
-                value: after.value.clone(),
-                key: after.key.clone(),
-            };
-            if self.query.order(&rank, &after) != Ordering::Greater {
-                return;
-            }
+        let rank = self.query.rank(&record);
+        let passed = |after: &Rank| self.query.order(&rank, after) != Ordering::Greater;
+        if self.after.as_ref().is_some_and(passed) {
+            return;
         }
         let place = self
             .kept
@@ -305,6 +357,7 @@ impl PageBuilder<'_> {
         }
     }
 }
+
 fn column(dataset: &'static Dataset, name: &str) -> Result<usize, BadQuery> {
     dataset.column(name).ok_or_else(|| BadQuery::NoColumn {
         dataset: dataset.name,
@@ -317,21 +370,11 @@ fn column(dataset: &'static Dataset, name: &str) -> Result<usize, BadQuery> {
             .join(", "),
     })
 }
-fn compare(a: &Value, b: &Value) -> Ordering {
-    match (a.as_f64(), b.as_f64()) {
-        (Some(a), Some(b)) => a.total_cmp(&b),
-        _ => {
-            let (a, b) = (plain(a), plain(b));
-            a.to_lowercase()
-                .cmp(&b.to_lowercase())
-                .then_with(|| a.cmp(&b))
-        }
-    }
-}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::datasets::users::USERS;
+    use crate::datasets::{subscribed_skus::SUBSCRIBED_SKUS, users::USERS};
     use proptest::prelude::*;
     use serde_json::json;
 
@@ -379,6 +422,90 @@ mod tests {
             let ordered = names.windows(2).all(|w| if descending { w[0] >= w[1] } else { w[0] <= w[1] });
             prop_assert!(ordered, "{:?}", names);
         }
+    }
+
+    #[test]
+    fn names_are_sorted_as_people_expect_them() {
+        let names = [
+            "Zoe", "édith", "Eric", "eva", "Éva", "Anna", "Ørsted", "Oscar",
+        ];
+        let records: Vec<Record> = (names.iter().enumerate())
+            .map(|(at, name)| user(at, Some(name), true))
+            .collect();
+        let sorted = |sort: &str, limit: &str| {
+            let keys = walk(
+                &records,
+                Parameters {
+                    sort: Some(sort.into()),
+                    limit: Some(limit.into()),
+                    ..Parameters::default()
+                },
+            );
+            keys.iter()
+                .map(|key| names[key.parse::<usize>().expect("a number")])
+                .collect::<Vec<_>>()
+        };
+        let mut order = vec![
+            "Anna", "édith", "Eric", "eva", "Éva", "Ørsted", "Oscar", "Zoe",
+        ];
+        assert_eq!(sorted("display_name", "100"), order);
+        assert_eq!(sorted("display_name", "2"), order);
+        order.reverse();
+        assert_eq!(sorted("-display_name", "3"), order);
+    }
+
+    #[test]
+    fn a_sku_is_filtered_searched_and_sorted_by_what_it_is_called() {
+        let odd = "11111111-aaaa-4bbb-8ccc-222222222222";
+        let spb = "cbdc14ab-d96c-4c30-b9f4-6ada7cdc1d46";
+        let e3 = "05e9a617-0261-4cee-bb44-138d3ef5d965";
+        let sku = |id: &str, part: &str| {
+            let object = json!({"id": id, "skuId": id, "skuPartNumber": part});
+            Record::from_object(&SUBSCRIBED_SKUS, &object).expect("it has an id")
+        };
+        let skus = [sku(odd, "Brand_New"), sku(spb, "SPB"), sku(e3, "SPE_E3")];
+        let mut names = Names::default();
+        skus.iter()
+            .for_each(|sku| names.learn(&SUBSCRIBED_SKUS, sku));
+        let names = Arc::new(names);
+        let ask = |dataset: &'static Dataset, parameters: &Parameters| {
+            let query = Query::new(dataset, parameters).expect("a good query");
+            query.with_names(Arc::clone(&names))
+        };
+        let sorted = ask(
+            &SUBSCRIBED_SKUS,
+            &Parameters {
+                sort: Some("sku_id".into()),
+                ..Parameters::default()
+            },
+        );
+        let keys = sorted.sorted(skus.to_vec()).into_iter().map(|sku| sku.key);
+        // Brand_New, Microsoft 365 Business Premium, Microsoft 365 E3.
+        assert_eq!(keys.collect::<Vec<_>>(), [odd, spb, e3]);
+        let ann = json!({"id": "ann", "assignedLicenses": [{"skuId": odd}]});
+        let ann = Record::from_object(&USERS, &ann).expect("it has an id");
+        for (filter, matches) in [
+            ("assigned_licenses_sku_id eq brand_new", true),
+            ("assigned_licenses_sku_id contains 'rand_n'", true),
+            (
+                "assigned_licenses_sku_id eq 11111111-AAAA-4bbb-8ccc-222222222222",
+                true,
+            ),
+            ("assigned_licenses_sku_id ne Brand_New", false),
+            ("assigned_licenses_sku_id eq Microsoft 365 E3", false),
+        ] {
+            let parameters = Parameters {
+                filter: Some(filter.into()),
+                ..Parameters::default()
+            };
+            assert_eq!(ask(&USERS, &parameters).matches(&ann), matches, "{filter}");
+        }
+        let searched = Parameters {
+            q: Some("brand".into()),
+            ..Parameters::default()
+        };
+        assert!(ask(&USERS, &searched).matches(&ann));
+        assert!(!query(&searched).matches(&ann));
     }
 
     #[test]

@@ -241,6 +241,9 @@ pub fn consumed(people: impl Iterator<Item = Person>) -> [u32; SKUS.len()] {
 
 /// Every `subscribedSku` of a tenant.
 pub fn subscribed(state: &State, facts: &Facts) -> Vec<Value> {
+    if let Some(skus) = &state.skus {
+        return skus.iter().map(|sku| sku.subscribed(facts)).collect();
+    }
     let consumed = state.consumed(facts);
     let mut all = Vec::new();
     for (i, sku) in SKUS.iter().enumerate() {
@@ -298,6 +301,10 @@ pub fn subscribed(state: &State, facts: &Facts) -> Vec<Value> {
 
 /// Every `companySubscription` of a tenant: what was bought, one for each product.
 pub fn subscriptions(state: &State, facts: &Facts) -> Vec<Value> {
+    if let Some(skus) = &state.skus {
+        let each = skus.iter().map(|sku| sku.company_subscriptions(facts));
+        return each.flatten().collect();
+    }
     let created = crate::json::date_time(facts.anchor - 400 * 86_400);
     subscribed(state, facts)
         .iter()

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::faults::Fault;
 use crate::seeded::{hash_text, id_of, mix, secret};
+use crate::sku_holding::SkuHolding;
 
 /// How a simulator is started. `Options::default()` is an empty one on free ports.
 #[derive(Debug, Clone)]
@@ -98,6 +99,9 @@ pub struct TenantOptions {
     pub entra_p1: bool,
     /// Whether the tenant holds Intune.
     pub intune: bool,
+    /// The SKUs that the tenant holds, in place of those that follow from the above; what people are
+    /// assigned stays as generated.
+    pub skus: Option<Vec<SkuHolding>>,
     /// Whether usage reports conceal names.
     pub conceal_names: bool,
     /// The roles the registration asks for; consent grants them.
@@ -136,6 +140,7 @@ impl TenantOptions {
             client_secret: secret(own),
             entra_p1: true,
             intune: true,
+            skus: None,
             conceal_names: false,
             permissions: PERMISSIONS.map(str::to_owned).to_vec(),
             consented: false,

@@ -11,6 +11,7 @@ use crate::licences::{self, SKUS};
 use crate::options::TenantOptions;
 use crate::people::Person;
 use crate::seeded::{hash_text, id_of, mix};
+use crate::sku_holding::SkuHolding;
 
 const DAY: i64 = 86_400;
 
@@ -158,6 +159,8 @@ pub struct State {
     pub entra_p1: bool,
     /// Whether the tenant holds Intune now.
     pub intune: bool,
+    /// The SKUs that it holds in place of the generated ones.
+    pub skus: Option<Vec<SkuHolding>>,
     counted: Mutex<Option<(usize, [u32; SKUS.len()])>>,
 }
 
@@ -228,6 +231,7 @@ impl Tenant {
             conceal: options.conceal_names,
             entra_p1: options.entra_p1,
             intune: options.intune,
+            skus: options.skus.clone(),
             counted: Mutex::new(None),
         };
         // Some have been deleted before anyone looked.

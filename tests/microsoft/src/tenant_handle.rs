@@ -28,6 +28,10 @@ impl TenantHandle {
         Self { world, tenant }
     }
 
+    pub(crate) fn tenant(&self) -> &Tenant {
+        &self.tenant
+    }
+
     /// Directory (tenant) ID.
     #[must_use]
     pub fn id(&self) -> Uuid {

@@ -6,6 +6,7 @@ mod soak {
     mod fencing;
     mod fuzz;
     mod indexes;
+    mod licenses;
     mod moving;
     mod nothing_changed;
     mod planted;

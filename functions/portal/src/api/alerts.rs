@@ -98,7 +98,7 @@ async fn choose(
         &["days_before", "stale_hours", "quiet", "digest_hour"],
     )?;
     let chosen: Settings = serde_json::from_slice(&bytes).map_err(|_| {
-        Problem::bad_request("Send days_before as a list of numbers, stale_hours and digest_hour as numbers, and quiet as {\"from\": 20, \"to\": 6} or null.")
+        Problem::bad_request("Send days_before as a list of whole numbers from 0 to 365, stale_hours as a whole number from 24 to 720, digest_hour as a whole number from 0 to 23 or null, and quiet as {\"from\": 20, \"to\": 6}, two hours from 0 to 23, or null.")
     })?;
     Ok(Json(alerting::choose(&context.services, chosen).await?))
 }

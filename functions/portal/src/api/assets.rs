@@ -123,7 +123,7 @@ async fn list(
     if as_csv {
         return csv(&context, tenant, query, &view, muster_platform::now()).await;
     }
-    let page = records::page(&context, tenant, &query).await?;
+    let page = records::page(&context, tenant, query).await?;
     let items: Vec<Value> = page.records.iter().map(|r| tell(dataset, r)).collect();
     Ok(Json(json!({
         "items": items,

@@ -19,13 +19,13 @@ use axum::{
 };
 use bytes::Bytes;
 use muster_domain::{
-    Integration,
+    collation,
     connect::{self as fields, Form},
 };
 use muster_platform::disconnect::Disconnected;
 use secrecy::SecretString;
 use serde_json::{Value, json};
-use std::sync::Arc;
+use std::{ops::RangeInclusive, sync::Arc};
 
 pub(super) const OPERATIONS: &[Operation] = &[
     Operation {
@@ -177,6 +177,9 @@ pub(super) const OPERATIONS: &[Operation] = &[
     },
 ];
 
+/// The cadences there may be, in minutes.
+const CADENCES: RangeInclusive<u32> = fields::LEAST_CADENCE_MINUTES..=fields::MOST_CADENCE_MINUTES;
+
 const NO_GUID: (u16, &str) = (400, "the tenant ID is no GUID");
 const UNKNOWN: (u16, &str) = (404, "the tenant is not connected");
 
@@ -207,7 +210,7 @@ async fn create(
         client_secret: SecretString::from(body.text("client_secret").unwrap_or_default()),
         kind: body.text("kind"),
         cloud: body.text("cloud"),
-        cadence_minutes: body.number("cadence_minutes"),
+        cadence_minutes: body.number("cadence_minutes", CADENCES),
         secret_expires_on: body.text("secret_expires_on"),
     };
     body.finish()?;
@@ -235,29 +238,21 @@ async fn list(
     if after.as_ref().is_some_and(|after| !after.contains('#')) {
         return Err(bad_cursor());
     }
-    let mut page: Vec<Integration> = context.services.store.integrations().await?;
+    // The name may hold the sign as well; the tenant ID cannot.
+    let after = after.as_deref().and_then(|after| after.rsplit_once('#'));
+    let after = after.map(|(name, tenant)| (collation::sort_key(name), tenant.to_owned()));
+    let mut page = integrations::all(&context).await?;
     page.retain(|integration| {
-        after
-            .as_ref()
-            .is_none_or(|after| place(integration) > *after)
+        (after.as_ref()).is_none_or(|after| integrations::place(integration) > *after)
     });
     let more = page.len() > limit;
     page.truncate(limit);
     let next_cursor = page
         .last()
         .filter(|_| more)
-        .map(|last| cursor(&place(last)));
+        .map(|last| cursor(&format!("{}#{}", last.name, last.tenant_id)));
     let items = integrations::listed(&context, page).await?;
     Ok(Json(json!({"items": items, "next_cursor": next_cursor})))
-}
-
-/// Where an integration stands in the list: by name, and by tenant where names are equal.
-fn place(integration: &Integration) -> String {
-    format!(
-        "{}#{}",
-        integration.name.to_lowercase(),
-        integration.tenant_id
-    )
 }
 
 async fn one(
@@ -286,7 +281,7 @@ async fn change(
     let mut body = Body::read(&headers, &bytes, &known)?;
     let mut patch = Patch {
         name: body.text("name"),
-        cadence_minutes: body.number("cadence_minutes"),
+        cadence_minutes: body.number("cadence_minutes", CADENCES),
         paused: body.flag("paused"),
         answered_by: caller.words(),
         ..Patch::default()

@@ -19,7 +19,7 @@ pub async fn page(
     State(context): State<Arc<Context>>,
     caller: Caller,
 ) -> Result<Response, Problem> {
-    let all = context.services.store.integrations().await?;
+    let all = integrations::all(&context).await?;
     if let [one] = all.as_slice() {
         return Ok(Redirect::to(&format!("{ASSETS}/{}", one.tenant_id)).into_response());
     }

@@ -11,6 +11,7 @@ use crate::{
     integrations,
     parameters::{Parameters, cursor, tenant},
     problem::Problem,
+    records,
 };
 use axum::{
     extract::{Path, RawQuery, State},
@@ -21,6 +22,7 @@ use muster_domain::{
     Column, Kind, TenantId,
     change::{Change, ChangeKind},
     datasets,
+    sku::Names,
 };
 use serde_json::Value;
 use std::sync::Arc;
@@ -38,6 +40,11 @@ pub async fn page(
     let query = api::changes::query(&parameters)?;
     let integration = integrations::find(&context, tenant).await?;
     let found = context.services.store.changes(tenant, &query).await?;
+    let of_skus = |change: &Change| datasets::find(&change.dataset).is_some_and(Names::needed);
+    let names = match found.changes.iter().any(of_skus) {
+        true => records::names_of(&context, tenant).await?,
+        false => Arc::default(),
+    };
     let chosen = parameters.get("dataset").unwrap_or_default();
     let since = parameters.get("since").unwrap_or_default();
     let path = format!("{ASSETS}/{tenant}/changes");
@@ -72,7 +79,7 @@ pub async fn page(
         @if found.changes.is_empty() {
             p.empty.card { "No change that Muster has seen" @if !since.is_empty() || !chosen.is_empty() { " answers this" } ". The first sync of a client records none: there is nothing to compare with." }
         } @else {
-            ol.timeline.card { @for change in &found.changes { (entry(tenant, change, true)) } }
+            ol.timeline.card { @for change in &found.changes { (entry(tenant, change, true, &names)) } }
             nav.paging aria-label="Pages" {
                 @if parameters.get("cursor").is_some() { a.button.second href=(path) { "Newest" } }
                 @if let Some(older) = older { a.button.second rel="next" href=(older) { "Older" } }
@@ -83,7 +90,7 @@ pub async fn page(
 }
 
 /// One change; `named` with the record it is of.
-pub fn entry(tenant: TenantId, change: &Change, named: bool) -> Markup {
+pub fn entry(tenant: TenantId, change: &Change, named: bool, names: &Names) -> Markup {
     let dataset = datasets::find(&change.dataset);
     let title = change.title.as_deref().unwrap_or(&change.record);
     let (class, word) = match change.kind {
@@ -111,9 +118,9 @@ pub fn entry(tenant: TenantId, change: &Change, named: bool) -> Markup {
                         @let column = dataset.and_then(|d| d.columns.get(d.column(name)?));
                         dt { @match column { Some(column) => (words::heading(column)), None => (name) } }
                         dd {
-                            del { (side(column, &sides["before"])) }
+                            del { (side(column, &sides["before"], names)) }
                             span.sr { " became " }
-                            ins { (side(column, &sides["after"])) }
+                            ins { (side(column, &sides["after"], names)) }
                         }
                     }
                 }
@@ -122,7 +129,7 @@ pub fn entry(tenant: TenantId, change: &Change, named: bool) -> Markup {
     }
 }
 
-fn side(column: Option<&Column>, value: &Value) -> Markup {
+fn side(column: Option<&Column>, value: &Value, names: &Names) -> Markup {
     static OTHER: Column = Column::new("", "", Kind::Json, "");
-    words::value(column.unwrap_or(&OTHER), value)
+    words::value(column.unwrap_or(&OTHER), value, names)
 }

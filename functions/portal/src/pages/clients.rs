@@ -28,7 +28,7 @@ pub async fn page(
     State(context): State<Arc<Context>>,
     caller: Caller,
 ) -> Result<Response, Problem> {
-    let all = context.services.store.integrations().await?;
+    let all = integrations::all(&context).await?;
     let clients = integrations::listed(&context, all).await?;
     let now = muster_platform::now();
     let content = html! {

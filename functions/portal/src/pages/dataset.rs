@@ -52,7 +52,7 @@ pub async fn page(
         ask.sort = own_order(dataset).to_owned();
     }
     let query = records::query(dataset, &ask.parameters(ROWS))?;
-    let page = records::page(&context, tenant, &query).await?;
+    let page = records::page(&context, tenant, query).await?;
     let shown = Shown {
         tenant,
         dataset,
@@ -71,7 +71,7 @@ fn own_order(dataset: &Dataset) -> &'static str {
         "user_display_name",
         "device_name",
         "user_principal_name",
-        "sku_part_number",
+        "sku_id",
     ]
     .into_iter()
     .find(|name| dataset.column(name).is_some())
@@ -275,7 +275,7 @@ impl Shown {
         html! {
             tr {
                 @for (i, column) in columns.iter().enumerate() {
-                    @let value = words::value(column, row.get(self.dataset, column.name));
+                    @let value = words::value(column, row.get(self.dataset, column.name), &self.page.names);
                     @if i == 0 {
                         th scope="row" { a href=(record::address(self.tenant, self.dataset, &row.key)) { (value) } }
                     } @else {

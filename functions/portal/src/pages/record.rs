@@ -11,6 +11,7 @@ use crate::{
     integrations,
     parameters::{dataset, tenant},
     problem::Problem,
+    records,
 };
 use axum::{
     extract::{Path, State},
@@ -49,6 +50,7 @@ pub async fn page(
         ..ChangeQuery::default()
     };
     let found = context.services.store.changes(tenant, &asked).await?;
+    let names = records::names(&context, tenant, dataset).await?;
     let title = change::title(dataset, &record).unwrap_or_else(|| record.key.clone());
     let overview = format!("{ASSETS}/{tenant}");
     let table = format!("{overview}/{}", dataset.name);
@@ -62,7 +64,7 @@ pub async fn page(
                 dl.facts.whole {
                     @for (column, value) in dataset.columns.iter().zip(&record.values) {
                         dt title=(column.about) { (words::heading(column)) }
-                        dd { (words::value(column, value)) }
+                        dd { (words::value(column, value, &names)) }
                     }
                 }
             }
@@ -70,7 +72,7 @@ pub async fn page(
                 div.card {
                     h2 { "Changes" }
                     @if found.changes.is_empty() { p.muted { "None that Muster has seen." } }
-                    ol.timeline { @for change in &found.changes { (changes::entry(tenant, change, false)) } }
+                    ol.timeline { @for change in &found.changes { (changes::entry(tenant, change, false, &names)) } }
                 }
             }
         }

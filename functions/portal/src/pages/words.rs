@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use maud::{Markup, html};
-use muster_domain::{Column, Dataset, Kind, expiry, integration::Status, sku};
+use muster_domain::{Column, Dataset, Kind, expiry, integration::Status, sku::Names};
 use serde_json::Value;
 
 /// A number with thousands apart: `12,345`.
@@ -128,7 +128,10 @@ pub fn heading(column: &Column) -> String {
     let name = name.strip_suffix("_date_time").unwrap_or(name);
     let name = match name {
         "assigned_licenses_sku_id" => "licences",
-        "prepaid_units_enabled" => "bought",
+        "prepaid_units_enabled" => "enabled",
+        "prepaid_units_warning" => "in grace",
+        "prepaid_units_suspended" => "suspended",
+        "prepaid_units_locked_out" => "locked out",
         "consumed_units" => "assigned",
         "sku_id" if column.kind == Kind::Sku => "product",
         name => name.strip_suffix("_byte").unwrap_or(name),
@@ -166,8 +169,8 @@ pub fn is_number(column: &Column) -> bool {
     matches!(column.kind, Kind::Integer | Kind::Decimal)
 }
 
-/// A value of a column.
-pub fn value(column: &Column, value: &Value) -> Markup {
+/// A value of a column; `names` are those of the tenant's SKUs.
+pub fn value(column: &Column, value: &Value, names: &Names) -> Markup {
     match (column.kind, value) {
         (_, Value::Null) => html! { span.unknown { "–" span.sr { "not given" } } },
         (_, Value::Bool(true)) => html! { "Yes" },
@@ -177,10 +180,10 @@ pub fn value(column: &Column, value: &Value) -> Markup {
             Err(_) => html! { (text) },
         },
         (Kind::Date, Value::String(text)) => html! { time datetime=(text) { (text) } },
-        (Kind::Sku, Value::String(id)) => html! { span title=(id) { (sku::display(id)) } },
+        (Kind::Sku, Value::String(id)) => html! { span title=(id) { (names.display(id)) } },
         (Kind::Skus, Value::Array(ids)) => {
             let ids = ids.iter().filter_map(Value::as_str);
-            html! { ul.chips { @for id in ids { li title=(id) { (sku::display(id)) } } } }
+            html! { ul.chips { @for id in ids { li title=(id) { (names.display(id)) } } } }
         }
         (Kind::Texts, Value::Array(items)) => {
             let items: Vec<String> = items.iter().map(plain).collect();
@@ -262,7 +265,7 @@ mod tests {
         for dataset in muster_domain::datasets::ALL {
             for column in dataset.columns {
                 for sent in [json!(evil), json!([evil]), json!({"a": evil})] {
-                    let shown = value(column, &sent).into_string();
+                    let shown = value(column, &sent, &Names::default()).into_string();
                     assert!(!shown.contains("<script"), "{}: {shown}", column.name);
                 }
             }

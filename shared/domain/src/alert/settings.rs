@@ -123,7 +123,7 @@ impl Settings {
         if !(24..=24 * 30).contains(&self.stale_hours) {
             wrong(
                 "stale_hours",
-                "Choose between 24 hours and 720: data is read every few hours, and usage reports are two days old when they come.",
+                "Give a whole number of hours from 24 to 720: data is read every few hours, and usage reports are two days old when they come.",
             );
         }
         let hour = |hour: i8| (0..24).contains(&hour);

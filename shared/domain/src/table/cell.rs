@@ -1,6 +1,6 @@
 //! Values as people and spreadsheets read them.
 
-use crate::{Column, Kind, sku};
+use crate::{Column, Kind, sku::Names};
 use serde_json::Value;
 
 /// A value as text, lists joined by `; `.
@@ -13,13 +13,14 @@ pub(super) fn plain(value: &Value) -> String {
     }
 }
 
-/// A value as a person reads it: SKU ids by their product names, lists joined by `; `.
-pub fn display(column: &Column, value: &Value) -> String {
+/// A value as a person reads it: SKU ids by what they are called, lists joined by `; `.
+pub fn display(column: &Column, value: &Value, names: &Names) -> String {
     match (column.kind, value) {
-        (Kind::Sku, Value::String(id)) => sku::display(id).to_owned(),
+        (Kind::Sku, Value::String(id)) => names.display(id).to_owned(),
         (Kind::Skus, Value::Array(ids)) => {
-            let names = ids.iter().filter_map(Value::as_str).map(sku::display);
-            names.collect::<Vec<_>>().join("; ")
+            let ids = ids.iter().filter_map(Value::as_str);
+            let called: Vec<&str> = ids.map(|id| names.display(id)).collect();
+            called.join("; ")
         }
         (Kind::Json, Value::Array(_) | Value::Object(_)) => value.to_string(),
         _ => plain(value),
@@ -28,8 +29,8 @@ pub fn display(column: &Column, value: &Value) -> String {
 
 /// A value as a CSV cell. A text that a spreadsheet would run as a formula gets an apostrophe in
 /// front (OWASP, "CSV injection"); plain numbers and phone numbers do not.
-pub fn cell(column: &Column, value: &Value) -> String {
-    let text = display(column, value);
+pub fn cell(column: &Column, value: &Value, names: &Names) -> String {
+    let text = display(column, value, names);
     let number_like = text
         .chars()
         .skip(1)
@@ -58,7 +59,7 @@ mod tests {
             ("-5", "-5"),
             ("Ann", "Ann"),
         ] {
-            assert_eq!(cell(column, &json!(text)), shown);
+            assert_eq!(cell(column, &json!(text), &Names::default()), shown);
         }
     }
 }

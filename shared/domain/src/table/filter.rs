@@ -5,7 +5,7 @@ use super::{
     cell::{display, plain},
     column,
 };
-use crate::{Dataset, Record, sku};
+use crate::{Dataset, Record, sku::Names};
 use serde_json::Value;
 use std::cmp::Ordering;
 
@@ -79,7 +79,7 @@ pub(super) fn filters(dataset: &'static Dataset, text: &str) -> Result<Vec<Filte
 }
 
 impl Filter {
-    pub(super) fn matches(&self, dataset: &Dataset, record: &Record) -> bool {
+    pub(super) fn matches(&self, dataset: &Dataset, record: &Record, names: &Names) -> bool {
         let value = record.values.get(self.column).unwrap_or(&Value::Null);
         match self.operator {
             Operator::Absent => return value.is_null(),
@@ -97,11 +97,11 @@ impl Filter {
         {
             let any = items.iter().any(|item| {
                 let id = plain(item).to_lowercase();
-                id == self.value || sku::display(&id).to_lowercase() == self.value
+                id == self.value || names.display(&id).to_lowercase() == self.value
             });
             return any == (self.operator == Operator::Eq);
         }
-        let text = || display(column, value).to_lowercase();
+        let text = || display(column, value, names).to_lowercase();
         let order = || match (value.as_f64(), self.value.parse::<f64>()) {
             (Some(a), Ok(b)) => a.total_cmp(&b),
             _ => plain(value)

@@ -2,7 +2,7 @@
 //! anything else. Their addresses are secrets: who knows one may post.
 
 use super::{Alert, AlertError};
-use crate::http::Http;
+use crate::http::{Http, status_in_words};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use muster_domain::alert::ChannelKind;
 use secrecy::{ExposeSecret, SecretString};
@@ -106,8 +106,8 @@ impl Endpoint {
             Ok(())
         } else {
             Err(AlertError(format!(
-                "the webhook answered {}",
-                status.as_u16()
+                "the webhook did not take the message: {}",
+                status_in_words(status.as_u16())
             )))
         }
     }

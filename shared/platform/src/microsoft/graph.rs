@@ -1,6 +1,7 @@
 //! One request to Graph: a body, or what its absence means.
 
 use super::{Microsoft, wire_trouble};
+use crate::http::status_in_words;
 use muster_domain::{
     Dataset, Enumeration,
     cloud::Hosts,
@@ -54,8 +55,8 @@ impl Microsoft {
             // The download link is short-lived: whatever is wrong with it, asking Graph for a new one may help.
             if !response.status().is_success() {
                 return Err(Fault::Passing(format!(
-                    "report download {}",
-                    response.status().as_u16()
+                    "the report's download failed: {}",
+                    status_in_words(response.status().as_u16())
                 )));
             }
             return whole(response, LONGEST_BODY).await;

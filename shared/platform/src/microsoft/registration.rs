@@ -4,6 +4,7 @@
 //! `Application.ReadWrite.OwnedBy` allows an app on registrations that its service principal owns.
 
 use super::{Microsoft, wire_trouble};
+use crate::http::status_in_words;
 use jiff::Timestamp;
 use muster_domain::{ClientId, cloud::Hosts, datasets::applications::APPLICATIONS, fault::Fault};
 use secrecy::{ExposeSecret, SecretString};
@@ -208,7 +209,8 @@ impl Microsoft {
             (_, "CredentialInvalidLifetimeAsPerAppPolicy") => PasswordRefusal::PolicyShortens,
             (403, _) => PasswordRefusal::NotAllowed,
             _ if gone => other("No password credential of that id".to_owned()),
-            _ => other(format!("{status} {code}")),
+            (_, "") => other(status_in_words(status).to_owned()),
+            (_, code) => other(code.to_owned()),
         })
     }
 }

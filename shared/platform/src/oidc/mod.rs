@@ -101,7 +101,7 @@ pub enum Unreachable {
     #[error("the connection broke off")]
     BrokeOff,
     /// It answered with an error.
-    #[error("it answered {0}")]
+    #[error("{}", crate::http::status_in_words(*.0))]
     Status(u16),
     /// Its answer is too long, or not as the specification says.
     #[error("its answer cannot be read")]

@@ -314,8 +314,8 @@ async fn whoever_cancels_or_has_no_role_is_told_what_to_do() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_issuer_that_does_not_answer_is_told_of_and_asked_again() -> Result<()> {
     for (fault, says) in [
-        (Fault::Down, "it answered 503"),
-        (Fault::Redirects, "it answered 303"),
+        (Fault::Down, "it has trouble of its own"),
+        (Fault::Redirects, "it redirects to another address"),
         (Fault::OtherDiscovery, "names another issuer"),
         (Fault::LongDiscovery, "cannot be read"),
         (Fault::Slow(Duration::from_secs(30)), "no answer in time"),
