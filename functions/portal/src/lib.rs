@@ -7,6 +7,7 @@ mod auth;
 mod credential;
 pub mod export;
 mod integrations;
+mod licenses;
 mod openapi;
 mod pages;
 mod parameters;

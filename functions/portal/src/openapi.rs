@@ -65,7 +65,7 @@ fn describe(operation: &Operation) -> Value {
     let parameters: Vec<Value> = in_path.chain(in_query).collect();
     let (status, schema) = operation.answer;
     let mut content = json!({"application/json": {"schema": reference(schema)}});
-    if schema == "RecordPage" {
+    if matches!(schema, "RecordPage" | "Licenses") {
         content["text/csv"] = json!({"schema": {"type": "string"}});
     }
     let mut responses = json!({

@@ -10,12 +10,13 @@ use axum::body::Body;
 use bytes::Bytes;
 use futures::{Stream, stream};
 use muster_domain::{
-    Dataset, Record, TenantId, datasets,
+    Column, Dataset, Kind, Record, TenantId, datasets,
     sku::Names,
     table::{self, BadQuery, Query, TablePage},
 };
 use muster_platform::store::{RecordPage, Store, StoreError};
-use std::sync::Arc;
+use serde_json::Value;
+use std::{collections::BTreeMap, sync::Arc};
 
 impl From<BadQuery> for Problem {
     fn from(error: BadQuery) -> Self {
@@ -103,6 +104,26 @@ pub struct Page {
     pub matched: Option<u64>,
     /// What the tenant's SKUs are called.
     pub names: Arc<Names>,
+}
+
+impl Page {
+    /// What the SKUs that the records name are called, by their ids as given.
+    pub fn sku_names(&self, dataset: &Dataset) -> BTreeMap<String, String> {
+        let of_sku = |(_, column): &(usize, &Column)| matches!(column.kind, Kind::Sku | Kind::Skus);
+        let columns = dataset.columns.iter().enumerate().filter(of_sku);
+        let columns: Vec<usize> = columns.map(|(at, _)| at).collect();
+        let values = (self.records.iter())
+            .flat_map(|record| columns.iter().filter_map(|at| record.values.get(*at)));
+        values
+            .flat_map(|value| {
+                value
+                    .as_array()
+                    .map_or(std::slice::from_ref(value), Vec::as_slice)
+            })
+            .filter_map(Value::as_str)
+            .map(|id| (id.to_owned(), self.names.display(id).to_owned()))
+            .collect()
+    }
 }
 
 /// Reads one page. In key order it stops when the page is full; sorted it passes all records by,

@@ -123,6 +123,8 @@ async fn answers_are_as_the_document_says() {
         (format!("{one}/assets/managed_devices"), "RecordPage"),
         (format!("{one}/assets/users/{user}"), "RecordWithChanges"),
         (format!("{one}/summary"), "Summary"),
+        (format!("{one}/licenses"), "Licenses"),
+        ("/api/v1/licenses".to_owned(), "LicenseChoices"),
         (format!("{one}/changes"), "ChangePage"),
         ("/api/v1/datasets".to_owned(), "DatasetList"),
         ("/healthz".to_owned(), "Health"),

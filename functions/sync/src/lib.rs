@@ -10,6 +10,7 @@ mod end;
 mod fall_short;
 mod fetch;
 mod indexed;
+mod licenses;
 mod load;
 mod moves;
 mod read;

@@ -4,6 +4,7 @@
 use crate::{
     SyncError,
     count::{Counted, each},
+    licenses,
     read::End,
     run::Run,
 };
@@ -23,7 +24,7 @@ use muster_platform::{
 pub(crate) async fn sum_up(
     run: &Run<'_>,
     integration: &Integration,
-    standing: Standing,
+    mut standing: Standing,
     mut ends: Vec<End>,
     mut sum: Counters,
 ) -> Result<(), SyncError> {
@@ -47,6 +48,7 @@ pub(crate) async fn sum_up(
             .finish(run, dataset, state, shifts, &mut counts)
             .await?;
     }
+    units += licenses::count(run, &mut standing, &ends, &mut counts).await?;
     let mut latest = standing.latest;
     #[expect(
         clippy::cast_possible_truncation,

@@ -29,6 +29,9 @@ pub enum Tally {
         /// The record's value; `None` where it has none.
         value: fn(&Cells<'_>) -> Option<u64>,
     },
+    /// Is made of the records of several datasets together when a sync ends, as licenses are of SKUs,
+    /// subscriptions and the account's choices (`licenses`).
+    Joined,
 }
 
 /// The most columns that all counts of one dataset look at; a test holds the datasets to it.
@@ -118,7 +121,7 @@ impl Count {
     /// Whether the count looks at a column.
     fn reads(&self, column: &str) -> bool {
         let date = match self.tally {
-            Tally::Sum(_) => None,
+            Tally::Sum(_) | Tally::Joined => None,
             Tally::Newest { date, .. } => Some(date),
         };
         self.columns.contains(&column) || date == Some(column)
@@ -159,6 +162,7 @@ mod tests {
                 match count.tally {
                     Tally::Sum(of) => _ = of(&cells),
                     Tally::Newest { value, .. } => _ = value(&cells),
+                    Tally::Joined => assert!(count.columns.is_empty(), "{}", count.name),
                 }
             }
         }

@@ -37,6 +37,8 @@ pub struct Source {
     pub complete_as_of: Option<Timestamp>,
     /// Why it is not read now, or why its last run fell short.
     pub gap: Option<String>,
+    /// What else its counts rest on, as a sentence.
+    pub note: Option<String>,
 }
 
 impl Figure {
@@ -50,7 +52,7 @@ impl Figure {
     ) -> Self {
         let value = counts.get(count);
         let as_of = match count.tally {
-            Tally::Sum(_) => source.complete_as_of,
+            Tally::Sum(_) | Tally::Joined => source.complete_as_of,
             Tally::Newest { .. } => counts.as_of(count),
         };
         let as_of = as_of.filter(|_| value.is_some());
@@ -85,14 +87,17 @@ impl Figure {
             return format!("{evidence}.");
         };
         let dated = match count.tally {
-            Tally::Sum(_) => format!("complete as of {}", at.strftime("%Y-%m-%d %H:%M UTC")),
+            Tally::Sum(_) | Tally::Joined => {
+                format!("complete as of {}", at.strftime("%Y-%m-%d %H:%M UTC"))
+            }
             Tally::Newest { .. } => format!("which is of {}", at.strftime("%Y-%m-%d")),
         };
         let old = match self.old {
             true => format!(" This is {} days old.", days(at, now)),
             false => String::new(),
         };
-        format!("{evidence}, {dated}.{old}")
+        let note = source.note.iter().map(|note| format!(" {note}"));
+        format!("{evidence}, {dated}.{old}{}", note.collect::<String>())
     }
 }
 

@@ -90,6 +90,9 @@ pub struct Latest {
     /// The day whose summary holds the counts that the integration shows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub summed_up: Option<String>,
+    /// The mark of the rules by which its licenses were counted (`licenses::mark`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub licenses_mark: Option<String>,
     datasets: BTreeMap<String, Note>,
 }
 

@@ -48,7 +48,7 @@ permissions! {
     DeviceManagementAppsReadAll, "DeviceManagementApps.Read.All", "7a6ee1e7-141e-4cec-ae74-d9db155731ff", false, "Apps deployed by Intune.";
     DeviceManagementManagedDevicesReadAll, "DeviceManagementManagedDevices.Read.All", "2f51be20-0bb4-4fed-bf7b-db946066c75e", false, "Intune devices and the software found on them.";
     DirectoryReadAll, "Directory.Read.All", "7ab1d382-f21e-4acd-a863-ba3e13f7da61", false, "The directory, with this app's own registration and the expiry of its secret.";
-    OrganizationReadAll, "Organization.Read.All", "498476ce-e0fe-48b0-b801-37ba7e2685c6", false, "The organization and its licences.";
+    OrganizationReadAll, "Organization.Read.All", "498476ce-e0fe-48b0-b801-37ba7e2685c6", false, "The organization, its licenses and its subscriptions.";
     ReportsReadAll, "Reports.Read.All", "230c1aed-a721-4c5d-9cb4-a90514e508ef", false, "Usage reports.";
     ReportSettingsReadWriteAll, "ReportSettings.ReadWrite.All", "2a60023f-3219-47ad-baa4-40e17cd02a1d", false, "Whether usage reports conceal names.";
     SecurityEventsReadAll, "SecurityEvents.Read.All", "bf394140-e372-4bf9-a898-299cfc7564e5", false, "Secure score.";
@@ -95,7 +95,7 @@ mod tests {
         );
         assert_eq!(
             names(Permission::DirectoryReadAll),
-            ["users", "sign_in_activity", "applications"]
+            ["users", "subscriptions", "sign_in_activity", "applications"]
         );
         assert!(names(Permission::ApplicationReadWriteOwnedBy).is_empty());
     }

@@ -17,6 +17,7 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| Table::read(include_str!("sku_n
 struct Table {
     by_id: HashMap<Uuid, String>,
     by_part: HashMap<String, String>,
+    ids: HashMap<String, Uuid>,
 }
 
 impl Table {
@@ -29,6 +30,7 @@ impl Table {
             };
             if let Ok(id) = Uuid::try_parse(id) {
                 table.by_id.insert(id, name.to_owned());
+                table.ids.entry(part.to_ascii_lowercase()).or_insert(id);
                 table
                     .by_part
                     .entry(part.to_ascii_lowercase())
@@ -84,6 +86,13 @@ impl Names {
     }
 }
 
+/// The SKU of that id or part number, in whatever case.
+pub fn id_of(text: &str) -> Option<Uuid> {
+    let text = text.trim();
+    let by_part = || TABLE.ids.get(&text.to_ascii_lowercase()).copied();
+    Uuid::try_parse(text).ok().or_else(by_part)
+}
+
 /// The product of that part number, `SPB`, in whatever case; of two with one part number (there
 /// is one such pair, `MCOPSTN5`) the first that Microsoft lists.
 pub fn name_of_part(part: &str) -> Option<&'static str> {
@@ -106,6 +115,10 @@ mod tests {
         assert_eq!(super::name("CBDC14AB-D96C-4C30-B9F4-6ADA7CDC1D46"), name);
         assert_eq!(name_of_part("SPB"), name);
         assert_eq!(name_of_part("spb"), name);
+        let id = Uuid::try_parse("cbdc14ab-d96c-4c30-b9f4-6ada7cdc1d46").ok();
+        assert_eq!(id_of(" spb "), id);
+        assert_eq!(id_of("CBDC14AB-D96C-4C30-B9F4-6ADA7CDC1D46"), id);
+        assert_eq!(id_of("NO_SUCH_PART"), None);
     }
 
     #[test]

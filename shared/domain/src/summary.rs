@@ -174,6 +174,7 @@ impl Counter {
                         (running.value, running.at) = (Some(value), Some(at));
                     }
                 }
+                Tally::Joined => {}
             }
         }
     }
@@ -185,6 +186,7 @@ impl Counter {
         let changes = gained.running.iter().zip(&lost.running);
         for (count, (gained, lost)) in gained.dataset.counts.iter().zip(changes) {
             let value = match count.tally {
+                Tally::Joined => continue,
                 Tally::Sum(_) => counts.get(count),
                 Tally::Newest { .. } => None,
             };
@@ -216,6 +218,8 @@ impl Counter {
                         counts.put(count, running);
                     }
                 }
+                Tally::Joined if state.countable() => {}
+                Tally::Joined => counts.set(count, None),
             }
         }
     }

@@ -3,7 +3,7 @@
 mod cell;
 mod filter;
 
-pub use cell::{cell, display};
+pub use cell::{cell, display, safe};
 
 use crate::{
     Dataset, Kind, Record,

@@ -13,6 +13,7 @@ pub mod consent;
 pub mod disconnect;
 pub mod http;
 pub mod lambda_environment;
+pub mod licenses;
 pub mod metrics;
 pub mod microsoft;
 pub mod oidc;

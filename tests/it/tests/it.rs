@@ -15,6 +15,7 @@ mod it {
     mod foreign_links;
     mod full_disk;
     mod indexes;
+    mod licenses;
     mod lifecycle;
     mod markup;
     mod moving;

@@ -128,6 +128,7 @@ async fn list(
     Ok(Json(json!({
         "items": items,
         "next_cursor": page.next_cursor,
+        "sku_names": page.sku_names(dataset),
         "matched": page.matched.filter(|_| view.complete()),
         "complete": view.complete(),
         "as_of": view.last_success_at,

@@ -7,6 +7,7 @@ pub(crate) mod changes;
 mod datasets;
 mod documents;
 mod integrations;
+mod licenses;
 mod schemas;
 mod summary;
 
@@ -48,6 +49,8 @@ pub fn operations() -> Vec<&'static Operation> {
         integrations::OPERATIONS,
         assets::OPERATIONS,
         summary::OPERATIONS,
+        licenses::OF_A_TENANT,
+        licenses::OPERATIONS,
         changes::OPERATIONS,
         datasets::OPERATIONS,
         alerts::OPERATIONS,

@@ -57,6 +57,9 @@ pub fn schemas() -> Value {
     add("SyncRequested", object(json!({"requested_at": time()})));
     add("Receipt", receipt());
     add("Summary", summary());
+    add("Licenses", licenses());
+    add("LicenseChoices", list_of_choices());
+    add("LicenseChoice", license_choice());
     add("RecordedChange", recorded_change());
     add("ChangePage", list(reference("RecordedChange")));
     add("DatasetList", list(registered()));
@@ -497,6 +500,45 @@ fn summary() -> Value {
     }))
 }
 
+fn licenses() -> Value {
+    let line = object(json!({
+        "sku_id": maybe(guid()),
+        "name": text(),
+        "class": words(["bought", "free", "trial", "company", "left_out"]),
+        "basis": words(["choice", "list", "name", "subscriptions", "record", "nothing"]),
+        "usable": maybe(whole()),
+        "assigned": maybe(whole()),
+        "unassigned": maybe(whole()),
+        "over_assigned": maybe(whole()),
+        "in_grace": maybe(whole()),
+        "suspended": maybe(whole()),
+        "locked_out": maybe(whole()),
+        "trial": whole(),
+        "next_lifecycle_at": maybe(time()),
+    }));
+    object(json!({
+        "items": {"type": "array", "items": line},
+        "totals": object(json!({
+            "usable": whole(), "assigned": whole(), "unassigned": whole(),
+            "over_assigned": whole(), "in_grace": whole(), "suspended": whole(),
+            "locked_out": whole(), "trial": whole(), "skus_without_numbers": whole(),
+        })),
+        "complete": flag(),
+        "as_of": maybe(time()),
+        "trials": {"type": "string", "description": "What tells trials from licenses that were bought."},
+    }))
+}
+
+fn list_of_choices() -> Value {
+    object(json!({"items": {"type": "array", "items": object(json!({
+        "sku_id": guid(), "name": maybe(text()), "choice": words(["count", "leave_out"]),
+    }))}}))
+}
+
+fn license_choice() -> Value {
+    object(json!({"choice": words(["count", "leave_out", "automatic"])}))
+}
+
 fn recorded_change() -> Value {
     let mut schema = object(json!({
         "at": time(),
@@ -568,6 +610,11 @@ fn record_page(any: Value) -> Value {
     object(json!({
         "items": {"type": "array", "items": any},
         "next_cursor": maybe(text()),
+        "sku_names": {
+            "type": "object",
+            "description": "What the SKUs of these records are called, by SKU ID.",
+            "additionalProperties": text(),
+        },
         "matched": maybe(json!({
             "type": "integer",
             "description": "How many match in all, where all were looked at.",

@@ -78,21 +78,37 @@ fn tiles(clients: &[ListedView], now: Timestamp) -> Markup {
         let known: Vec<u64> = clients.iter().filter_map(|c| of(&c.glance)).collect();
         (!known.is_empty()).then(|| known.iter().sum())
     };
-    let unassigned = sum(&|counts| unassigned(&|count| counts.get(count)));
+    let unassigned = sum(&|counts| counts.get(&subscribed_skus::UNASSIGNED));
+    let over = sum(&|counts| counts.get(&subscribed_skus::OVER_ASSIGNED));
     html! {
         ul.tiles {
             li { span.figure { (count(clients.len() as u64)) } " clients" }
             li class=[(attention > 0).then_some("bad")] { span.figure { (attention) } " need attention" }
             li { span.figure { (known(sum(&|c| c.get(&users::ALL_USERS)))) } " users" }
-            li { span.figure { (known(unassigned)) } " licences unassigned" }
+            li { span.figure { (known(unassigned)) } " licenses unassigned" }
+            li class=[over.is_some_and(|n| n > 0).then_some("warn")] { span.figure { (known(over)) } " licenses over-assigned" }
             li class=[(lapsing > 0).then_some("warn")] { span.figure { (lapsing) } " credentials lapse within 30 days" }
         }
     }
 }
 
-/// Licenses paid for and not assigned.
-pub fn unassigned(of: &impl Fn(&Count) -> Option<u64>) -> Option<u64> {
-    Some(of(&subscribed_skus::BOUGHT)?.saturating_sub(of(&subscribed_skus::ASSIGNED)?))
+/// The licenses assigned of those that are usable, and whatever of them needs a look.
+pub fn licenses_apart(of: &impl Fn(&Count) -> Option<u64>) -> Markup {
+    let apart = [
+        (&subscribed_skus::OVER_ASSIGNED, "over-assigned", true),
+        (&subscribed_skus::IN_GRACE, "in grace", true),
+        (&subscribed_skus::SUSPENDED, "suspended", true),
+        (&subscribed_skus::LOCKED_OUT, "locked out", true),
+        (&subscribed_skus::TRIAL, "on trial", false),
+    ];
+    html! {
+        (known(of(&subscribed_skus::ASSIGNED))) " of " (known(of(&subscribed_skus::BOUGHT))) " assigned"
+        @for (counted, words, warns) in apart {
+            @if let Some(n) = of(counted).filter(|n| *n > 0) {
+                ", " span class=[warns.then_some("warn")] { (count(n)) " " (words) }
+            }
+        }
+    }
 }
 
 fn table(clients: &[ListedView], caller: &Caller, now: Timestamp) -> Markup {
@@ -105,7 +121,7 @@ fn table(clients: &[ListedView], caller: &Caller, now: Timestamp) -> Markup {
                     th.n scope="col" { "Users" }
                     th.n scope="col" title="Users with a licence whose account is disabled" { "Licensed, disabled" }
                     th.n scope="col" title=(format!("{}, {}", INACTIVE_90_DAYS.title, INACTIVE_90_DAYS.evidence)) { "Inactive" }
-                    th scope="col" { "Licences assigned" }
+                    th scope="col" { "Licenses" }
                     th.n scope="col" title="Intune devices that are not compliant" { "Non-compliant" }
                     th.n scope="col" { "Secure score" }
                     th scope="col" { "Last sync" }
@@ -155,7 +171,7 @@ pub fn licences(counts: &Counts) -> Markup {
         (Some(bought), Some(assigned)) => html! {
             div.taken {
                 (super::trend::bar(assigned, bought, ""))
-                span { (count(assigned)) " of " (count(bought)) }
+                span { (licenses_apart(&|count| counts.get(count))) }
             }
         },
         _ => words::unknown(),

@@ -1,6 +1,6 @@
 //! What every page is set in.
 
-use super::{ALERTS, ASSETS, INTEGRATIONS, statics};
+use super::{ALERTS, ASSETS, INTEGRATIONS, LICENSES, statics};
 use crate::auth::Caller;
 use axum::response::{IntoResponse, Response};
 use maud::{DOCTYPE, Markup, html};
@@ -16,6 +16,8 @@ pub enum Place {
     Integrations,
     /// Alerts.
     Alerts,
+    /// Which licenses count.
+    Licenses,
     /// None of them.
     Elsewhere,
 }
@@ -53,6 +55,7 @@ pub fn page(title: &str, place: Place, caller: Option<&Caller>, content: &Markup
                             a href=(ASSETS) aria-current=[current(Place::Assets)] { "Assets" }
                             @if caller.manages() {
                                 a href=(INTEGRATIONS) aria-current=[current(Place::Integrations)] { "Integrations" }
+                                a href=(LICENSES) aria-current=[current(Place::Licenses)] { "Licenses" }
                                 a href=(ALERTS) aria-current=[current(Place::Alerts)] { "Alerts" }
                             }
                         }

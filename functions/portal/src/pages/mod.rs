@@ -15,9 +15,11 @@ mod form;
 mod integration;
 mod issuer;
 mod layout;
+mod licenses;
 mod list;
 mod live;
 mod overview;
+mod overview_licenses;
 mod record;
 mod setup;
 mod sign_in;
@@ -40,6 +42,8 @@ use std::sync::Arc;
 pub(crate) const INTEGRATIONS: &str = "/account/integration/microsoft365";
 /// Where alerts are chosen.
 pub(crate) const ALERTS: &str = "/account/alerts";
+/// Where it is chosen which SKUs count.
+pub(crate) const LICENSES: &str = "/account/licenses";
 /// Where assets are looked at.
 pub(crate) const ASSETS: &str = "/assets/microsoft365";
 
@@ -203,6 +207,9 @@ const PAGES: &[Page] = &[
         For::Managers,
         || post(setup::prepare),
     ),
+    (LICENSES, BOTH, For::Managers, || {
+        get(licenses::page).post(licenses::submit)
+    }),
     (ALERTS, BOTH, For::Managers, || {
         get(alerts::page).post(alerts::submit)
     }),

@@ -3,11 +3,11 @@
 use super::{
     ASSETS, INTEGRATIONS, clients,
     layout::{self, Place},
-    live, trend,
+    live, overview_licenses, trend,
     words::{self, ago, ago_or_never, count, known},
 };
 use crate::{
-    Context, auth::Caller, integrations, parameters::tenant, problem::Problem,
+    Context, auth::Caller, integrations, licenses, parameters::tenant, problem::Problem,
     view::IntegrationView,
 };
 use axum::{
@@ -23,11 +23,9 @@ use muster_domain::{
         self, managed_devices, mfa_registration,
         secure_scores::{SCORE, SECURE_SCORES},
         sign_in_activity::INACTIVE_90_DAYS,
-        subscribed_skus::{self, FREE_UNITS, SUBSCRIBED_SKUS},
-        users,
+        subscribed_skus, users,
     },
     figure::{self, Figure},
-    sku,
     summary::Summary,
 };
 use std::sync::Arc;
@@ -51,7 +49,7 @@ pub async fn page(
         Some(last) => last.counts.clone(),
         None => integration.glance,
     };
-    let skus = store.records_after(tenant, &SUBSCRIBED_SKUS, None).await?;
+    let held = licenses::of(&context, tenant).await?;
     let days = store.records_after(tenant, &SECURE_SCORES, None).await?;
     let now = muster_platform::now();
     let content = html! {
@@ -67,7 +65,7 @@ pub async fn page(
             }
         }
         (cards(tenant, &Figures(view.figures(&counts, now)), now, &history, &scores(&days.records)))
-        (licences(tenant, &skus.records))
+        (overview_licenses::section(tenant, &held, &view.trials_told_by(), &caller))
         (datasets(&view, now))
     };
     Ok(layout::answer(&view.name, Place::Assets, &caller, &content))
@@ -179,11 +177,11 @@ fn cards(
             trend: None,
         },
         Card {
-            title: "Licenses unassigned",
-            rests_on: &subscribed_skus::ASSIGNED,
+            title: subscribed_skus::UNASSIGNED.title,
+            rests_on: &subscribed_skus::UNASSIGNED,
             to: table(tenant, "subscribed_skus", &[]),
-            figure: flag(clients::unassigned(&of)),
-            about: html! { (known(of(&subscribed_skus::ASSIGNED))) " of " (known(of(&subscribed_skus::BOUGHT))) " assigned" },
+            figure: flag(of(&subscribed_skus::UNASSIGNED)),
+            about: clients::licenses_apart(&of),
             trend: None,
         },
         Card {
@@ -270,61 +268,6 @@ fn moved(what: &str, points: &[Option<u64>]) -> String {
             format!("{what}: from {first} to {last} in {} days", points.len())
         }
         _ => what.to_owned(),
-    }
-}
-
-fn licences(tenant: TenantId, skus: &[Record]) -> Markup {
-    let get = |record: &Record, name: &str| record.get(&SUBSCRIBED_SKUS, name).clone();
-    let mut rows: Vec<(String, u64, u64)> = skus
-        .iter()
-        .map(|record| {
-            let id = get(record, "sku_id");
-            let part = get(record, "sku_part_number");
-            let name = id.as_str().and_then(sku::name).map(str::to_owned);
-            let name = name.or_else(|| part.as_str().map(str::to_owned));
-            let number = |name: &str| get(record, name).as_u64().unwrap_or(0);
-            (
-                name.unwrap_or_else(|| record.key.clone()),
-                number("prepaid_units_enabled"),
-                number("consumed_units"),
-            )
-        })
-        .collect();
-    // What is paid for and unassigned comes first; free products hand out units by the thousand.
-    rows.sort_by_key(|(name, bought, assigned)| {
-        let spare = if *bought >= FREE_UNITS {
-            0
-        } else {
-            bought.saturating_sub(*assigned)
-        };
-        (std::cmp::Reverse(spare), name.clone())
-    });
-    html! {
-        @if !rows.is_empty() {
-            section aria-labelledby="licences-title" {
-                div.head {
-                    h2 #licences-title { "Licences" }
-                    a href=(format!("{ASSETS}/{tenant}/subscribed_skus")) { "All details" }
-                }
-                div.scroll tabindex="0" role="region" aria-labelledby="licences-title" {
-                    table {
-                        thead { tr { th scope="col" { "Product" } th.n scope="col" { "Bought" } th.n scope="col" { "Assigned" } th.n scope="col" { "Unassigned" } th scope="col" { span.sr { "Share assigned" } } } }
-                        tbody {
-                            @for (name, bought, assigned) in &rows {
-                                tr {
-                                    th scope="row" { (name) }
-                                    @let free = *bought >= FREE_UNITS;
-                                    td.n { @if free { span.muted { "free" } } @else { (count(*bought)) } }
-                                    td.n { (count(*assigned)) }
-                                    td.n { @if !free { (count(bought.saturating_sub(*assigned))) } }
-                                    td { @if !free { (trend::bar(*assigned, *bought, &format!("{assigned} of {bought}"))) } }
-                                }
-                            }
-                        }
-                    }
-                }
-            }
-        }
     }
 }
 

@@ -5,8 +5,8 @@ use super::{Problem, ProblemField};
 use axum::http::{StatusCode, header};
 use muster_platform::{
     alerting::AlertingError, connect::ConnectError, disconnect::DisconnectError,
-    portal_secret::PortalSecretError, queue::QueueError, schedule::ScheduleError,
-    store::StoreError, vault::VaultError,
+    licenses::ChoiceError, portal_secret::PortalSecretError, queue::QueueError,
+    schedule::ScheduleError, store::StoreError, vault::VaultError,
 };
 
 impl From<StoreError> for Problem {
@@ -118,6 +118,24 @@ impl From<ConnectError> for Problem {
             }
             ConnectError::Store(error) => error.into(),
             ConnectError::Vault(error) => error.into(),
+        }
+    }
+}
+
+impl From<ChoiceError> for Problem {
+    fn from(error: ChoiceError) -> Self {
+        match error {
+            ChoiceError::TooMany => Self::conflict(
+                "urn:muster:problem:too-many",
+                "There are too many choices",
+                "There are 1,000 choices, as many as there may be. Remove one that is no longer needed.",
+            ),
+            ChoiceError::Changed => Self::conflict(
+                "urn:muster:problem:changed",
+                "Somebody else changed it",
+                "Somebody else changed the choices at the same moment. Look at them again, then repeat your change.",
+            ),
+            ChoiceError::Store(error) => error.into(),
         }
     }
 }

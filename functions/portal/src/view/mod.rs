@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use muster_domain::{
     ClientId, Dataset, DatasetState, Integration, Permission, TenantId, Verdict,
     cloud::Cloud,
-    datasets,
+    datasets::{self, subscribed_skus::SUBSCRIBED_SKUS, subscriptions::SUBSCRIPTIONS},
     figure::{Figure, Source},
     integration::{PermissionState, Problem, Status},
     state::{AnsweredRemoval, Completeness, Counters, HeldRemoval, Phase},
@@ -225,6 +225,23 @@ impl IntegrationView {
 }
 
 impl IntegrationView {
+    /// What tells trials from licenses that were bought, as a sentence.
+    pub fn trials_told_by(&self) -> String {
+        let of = |view: &&DatasetView| view.name == SUBSCRIPTIONS.name;
+        let view = self.datasets.iter().find(of);
+        match view.and_then(|view| view.complete_as_of) {
+            Some(at) => format!(
+                "Trials are told by the tenant's subscriptions, complete as of {}; what is free by the list of SKUs that Microsoft gives away.",
+                at.strftime("%Y-%m-%d %H:%M UTC")
+            ),
+            None => format!(
+                "The tenant's subscriptions are not known: {} Trials are told by Microsoft's names of SKUs alone; what is free by the list of SKUs that Microsoft gives away.",
+                view.and_then(DatasetView::gap)
+                    .unwrap_or_else(|| "they have not been read whole yet.".to_owned())
+            ),
+        }
+    }
+
     /// Every count, with the evidence that it rests on.
     pub fn figures(&self, counts: &Counts, now: Timestamp) -> Vec<Figure> {
         let of = |view: &DatasetView| {
@@ -232,6 +249,7 @@ impl IntegrationView {
             let source = Source {
                 complete_as_of: view.complete_as_of,
                 gap: view.gap(),
+                note: (dataset.name == SUBSCRIBED_SKUS.name).then(|| self.trials_told_by()),
             };
             let figure = |count| Figure::new(dataset, count, counts, &source, now);
             dataset.counts.iter().map(figure).collect::<Vec<_>>()

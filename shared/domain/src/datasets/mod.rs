@@ -11,6 +11,7 @@ pub mod report_settings;
 pub mod secure_scores;
 pub mod sign_in_activity;
 pub mod subscribed_skus;
+pub mod subscriptions;
 pub mod users;
 
 use crate::Dataset;
@@ -19,6 +20,7 @@ use crate::Dataset;
 pub const ALL: &[&Dataset] = &[
     &users::USERS,
     &subscribed_skus::SUBSCRIBED_SKUS,
+    &subscriptions::SUBSCRIPTIONS,
     &organization::ORGANIZATION,
     &sign_in_activity::SIGN_IN_ACTIVITY,
     &mfa_registration::MFA_REGISTRATION,

@@ -2,15 +2,15 @@
 
 use crate::{
     Column, Dataset, Enumeration, Kind, Permission,
-    count::{Cells, Count, Tally},
+    count::{Count, Tally},
     dataset::Key,
 };
 
-/// The licences the tenant holds and how many are assigned.
+/// The licenses the tenant holds and how many are assigned.
 pub const SUBSCRIBED_SKUS: Dataset = Dataset {
     name: "subscribed_skus",
-    title: "Licences",
-    about: "The licences the tenant holds: how many are paid for, and how many are assigned.",
+    title: "Licenses",
+    about: "The licenses the tenant holds: how many are paid for, and how many are assigned.",
     doc: "https://learn.microsoft.com/graph/api/subscribedsku-list",
     path: "/subscribedSkus",
     query: &[],
@@ -112,37 +112,96 @@ pub const SUBSCRIBED_SKUS: Dataset = Dataset {
     retention_days: None,
     priority: 0,
     volatile: &[],
-    counts: &[BOUGHT, ASSIGNED],
+    counts: &[
+        BOUGHT,
+        ASSIGNED,
+        UNASSIGNED,
+        OVER_ASSIGNED,
+        IN_GRACE,
+        SUSPENDED,
+        LOCKED_OUT,
+        TRIAL,
+        WITHOUT_NUMBERS,
+    ],
 };
 
-/// SKUs handed out in the tens of thousands for nothing are no licenses anybody bought.
-pub const FREE_UNITS: u64 = 10_000;
-
-/// Licenses bought.
+/// Usable licenses of the SKUs that count.
 pub const BOUGHT: Count = Count {
     name: "licences_bought",
     title: "Licenses bought",
-    evidence: "by the enabled units of every SKU that is not free",
-    columns: &["prepaid_units_enabled", "applies_to"],
-    tally: Tally::Sum(|sku| match is_bought(sku) {
-        true => sku.number("prepaid_units_enabled"),
-        false => 0,
-    }),
+    evidence: "by the enabled units, and those in grace, of every SKU that is neither free nor a trial",
+    columns: &[],
+    tally: Tally::Joined,
 };
 
-/// Licenses assigned, of those bought.
+/// Licenses assigned, of those SKUs.
 pub const ASSIGNED: Count = Count {
     name: "licences_assigned",
     title: "Licenses assigned",
-    evidence: "by the consumed units of every SKU that is not free",
-    columns: &["prepaid_units_enabled", "consumed_units", "applies_to"],
-    tally: Tally::Sum(|sku| match is_bought(sku) {
-        true => sku.number("consumed_units"),
-        false => 0,
-    }),
+    evidence: "by the consumed units of every SKU that is neither free nor a trial",
+    columns: &[],
+    tally: Tally::Joined,
 };
 
-fn is_bought(sku: &Cells<'_>) -> bool {
-    let units = sku.number("prepaid_units_enabled");
-    units < FREE_UNITS && sku.text("applies_to") != Some("Company")
-}
+/// Usable licenses that nobody has, SKU by SKU.
+pub const UNASSIGNED: Count = Count {
+    name: "licences_unassigned",
+    title: "Licenses unassigned",
+    evidence: "by what is usable and not assigned, SKU by SKU",
+    columns: &[],
+    tally: Tally::Joined,
+};
+
+/// Licenses assigned beyond the usable ones, SKU by SKU.
+pub const OVER_ASSIGNED: Count = Count {
+    name: "licences_over_assigned",
+    title: "Licenses over-assigned",
+    evidence: "by what is assigned beyond what is usable, SKU by SKU",
+    columns: &[],
+    tally: Tally::Joined,
+};
+
+/// Usable licenses past their term.
+pub const IN_GRACE: Count = Count {
+    name: "licences_in_grace",
+    title: "Licenses in grace",
+    evidence: "by the units past their term that are usable until the grace period ends",
+    columns: &[],
+    tally: Tally::Joined,
+};
+
+/// Suspended licenses.
+pub const SUSPENDED: Count = Count {
+    name: "licences_suspended",
+    title: "Licenses suspended",
+    evidence: "by the suspended units",
+    columns: &[],
+    tally: Tally::Joined,
+};
+
+/// Licenses locked out after a cancellation.
+pub const LOCKED_OUT: Count = Count {
+    name: "licences_locked_out",
+    title: "Licenses locked out",
+    evidence: "by the units locked out after a cancellation",
+    columns: &[],
+    tally: Tally::Joined,
+};
+
+/// Licenses on trial, which are in none of the others.
+pub const TRIAL: Count = Count {
+    name: "licences_trial",
+    title: "Licenses on trial",
+    evidence: "by the units of subscriptions that are trials",
+    columns: &[],
+    tally: Tally::Joined,
+};
+
+/// SKUs that count, some number of which Microsoft does not tell.
+pub const WITHOUT_NUMBERS: Count = Count {
+    name: "skus_without_numbers",
+    title: "SKUs without numbers",
+    evidence: "by the SKUs some of whose numbers Microsoft does not tell",
+    columns: &[],
+    tally: Tally::Joined,
+};
