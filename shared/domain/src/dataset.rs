@@ -3,7 +3,7 @@
 //! `$select`, parsing, table and CSV headers, the OpenAPI schema and `docs/datasets.md` derive
 //! from it; a definition states only what differs from the next one.
 
-use crate::{Permission, count::Count, verdict::Licence};
+use crate::{Permission, count::Count, pace::Service, verdict::Licence};
 
 /// One kind of record synced from Microsoft Graph.
 #[derive(Debug)]
@@ -20,6 +20,8 @@ pub struct Dataset {
     pub path: &'static str,
     /// Query parameters beside `$select` and `$top`; `{client_id}` stands for the integration's.
     pub query: &'static [(&'static str, &'static str)],
+    /// Whose quota its requests are taken from.
+    pub service: Service,
     /// How its objects are enumerated.
     pub enumeration: Enumeration,
     /// Where Microsoft's own count of them is, below `/v1.0`; a whole list is held against it

@@ -13,7 +13,9 @@ use std::{collections::VecDeque, time::Duration};
 pub enum Service {
     /// Users, organization, licences, applications.
     Directory,
-    /// Sign-ins, audits and the reports on authentication methods.
+    /// Sign-ins, audits, the reports on authentication methods, and lists that select `signInActivity`:
+    /// Microsoft counts those here, wherever they are
+    /// (<https://github.com/microsoftgraph/microsoft-graph-docs-contrib/issues/8653>).
     IdentityReports,
     /// One usage report: each is counted by itself.
     UsageReport(&'static str),
@@ -33,22 +35,6 @@ pub struct Quota {
 }
 
 impl Service {
-    /// Whose quota a dataset's requests are taken from.
-    pub fn of(dataset: &'static Dataset) -> Self {
-        let under = |root: &str| dataset.path.starts_with(root);
-        if under("/auditLogs/") || under("/reports/authenticationMethods/") {
-            Self::IdentityReports
-        } else if under("/reports/") {
-            Self::UsageReport(dataset.name)
-        } else if under("/security/") {
-            Self::Security
-        } else if under("/deviceManagement/") || under("/deviceAppManagement/") {
-            Self::Intune
-        } else {
-            Self::Directory
-        }
-    }
-
     /// The quota of one app in one tenant; that of the smallest tenants where it grows with them.
     pub fn quota(self) -> Option<Quota> {
         let quota = |units, seconds| {
@@ -70,7 +56,7 @@ impl Service {
 /// What one request of a dataset takes of its service's quota: resource units in the directory, where
 /// `$select` saves one, and one elsewhere.
 pub fn units(dataset: &'static Dataset) -> u32 {
-    if Service::of(dataset) != Service::Directory {
+    if dataset.service != Service::Directory {
         return 1;
     }
     let base: u32 = match dataset.path.split('/').nth(1).unwrap_or_default() {
@@ -98,6 +84,9 @@ pub struct Pace {
     not_before: Duration,
 }
 
+/// One throttled request holds the service's other requests back for at most this long: what was
+/// throttled may have a limit of its own, and the others find that out by themselves.
+const LONGEST_HOLD: Duration = Duration::from_secs(60);
 /// What is left of our part when we are refused within the quota, and for how many windows.
 const LESS: f64 = 0.7;
 const WINDOWS_BELIEVED: u32 = 10;
@@ -148,7 +137,7 @@ impl Pace {
     pub fn throttled(&mut self, wait: Duration, now: Duration) {
         // One answer for several requests that were under way tells once.
         let told_before = now < self.not_before;
-        self.not_before = self.not_before.max(now + wait);
+        self.not_before = self.not_before.max(now + wait.min(LONGEST_HOLD));
         if !told_before {
             // Within the quota and refused: others are at it, too.
             self.leave_to_others(f64::from(self.sum) * LESS, now);
@@ -321,13 +310,47 @@ mod tests {
     }
 
     #[test]
-    fn every_dataset_has_its_service() {
-        let of = |name: &str| Service::of(datasets::find(name).expect("it is registered"));
+    fn a_long_wait_of_one_dataset_does_not_shut_the_service_for_the_others() {
+        let mut pace = Pace::new(Service::Directory.quota());
+        pace.throttled(Duration::from_secs(86_400), Duration::ZERO);
+        assert_eq!(pace.ask(1, Duration::ZERO), Err(Duration::from_secs(60)));
+        assert_eq!(pace.ask(1, Duration::from_secs(60)), Ok(()));
+    }
+
+    #[test]
+    fn every_dataset_takes_from_the_quota_that_microsoft_counts_it_in() {
+        let of = |name: &str| datasets::find(name).expect("it is registered").service;
         assert_eq!(of("users"), Service::Directory);
+        assert_eq!(of("sign_in_activity"), Service::IdentityReports);
         assert_eq!(of("mfa_registration"), Service::IdentityReports);
         assert_eq!(of("active_users"), Service::UsageReport("active_users"));
         assert_eq!(of("secure_scores"), Service::Security);
         assert_eq!(of("managed_devices"), Service::Intune);
         assert_eq!(units(datasets::find("users").expect("it is registered")), 1);
+    }
+
+    #[test]
+    fn a_dataset_declares_the_service_that_its_path_and_its_properties_are_of() {
+        for dataset in datasets::ALL {
+            let under = |roots: &[&str]| roots.iter().any(|root| dataset.path.starts_with(root));
+            let selects = |property: &str| {
+                let mut columns = dataset.columns.iter();
+                dataset.select && columns.any(|column| column.source.starts_with(property))
+            };
+            let service = if selects("signInActivity")
+                || under(&["/auditLogs/", "/reports/authenticationMethods/"])
+            {
+                Service::IdentityReports
+            } else if under(&["/reports/"]) {
+                Service::UsageReport(dataset.name)
+            } else if under(&["/security/"]) {
+                Service::Security
+            } else if under(&["/deviceManagement/", "/deviceAppManagement/"]) {
+                Service::Intune
+            } else {
+                Service::Directory
+            };
+            assert_eq!(dataset.service, service, "{}", dataset.name);
+        }
     }
 }

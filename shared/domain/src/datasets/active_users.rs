@@ -1,6 +1,6 @@
 //! Active users: the usage report of who used which service when.
 
-use crate::{Column, Dataset, Enumeration, Kind, Permission, dataset::Key};
+use crate::{Column, Dataset, Enumeration, Kind, Permission, dataset::Key, pace::Service};
 
 /// Who used which service when, over the last 30 days.
 pub const ACTIVE_USERS: Dataset = Dataset {
@@ -10,6 +10,7 @@ pub const ACTIVE_USERS: Dataset = Dataset {
     doc: "https://learn.microsoft.com/graph/api/reportroot-getoffice365activeuserdetail",
     path: "/reports/getOffice365ActiveUserDetail(period='D30')",
     query: &[],
+    service: Service::UsageReport("active_users"),
     enumeration: Enumeration::Report,
     count: None,
     key: Key::Column("user_principal_name"),

@@ -1,6 +1,6 @@
 //! Muster's own app registration in the tenant: when its credentials lapse.
 
-use crate::{Column, Dataset, Enumeration, Kind, Permission, dataset::Key};
+use crate::{Column, Dataset, Enumeration, Kind, Permission, dataset::Key, pace::Service};
 
 /// Muster's own app registration, whose credentials' end dates it tells.
 ///
@@ -13,6 +13,7 @@ pub const APPLICATIONS: Dataset = Dataset {
     doc: "https://learn.microsoft.com/graph/api/application-list",
     path: "/applications",
     query: &[("$filter", "appId eq '{client_id}'")],
+    service: Service::Directory,
     enumeration: Enumeration::Full,
     count: None,
     key: Key::ColumnOr("id", "app_id"),

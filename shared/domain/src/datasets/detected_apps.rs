@@ -1,6 +1,8 @@
 //! Software that Intune found on devices.
 
-use crate::{Column, Dataset, Enumeration, Kind, Permission, dataset::Key, verdict::Licence};
+use crate::{
+    Column, Dataset, Enumeration, Kind, Permission, dataset::Key, pace::Service, verdict::Licence,
+};
 
 /// The software found on the devices that Intune manages.
 pub const DETECTED_APPS: Dataset = Dataset {
@@ -10,6 +12,7 @@ pub const DETECTED_APPS: Dataset = Dataset {
     doc: "https://learn.microsoft.com/graph/api/intune-devices-detectedapp-list",
     path: "/deviceManagement/detectedApps",
     query: &[],
+    service: Service::Intune,
     enumeration: Enumeration::Full,
     count: None,
     key: Key::Column("id"),

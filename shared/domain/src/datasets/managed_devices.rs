@@ -4,6 +4,7 @@ use crate::{
     Column, Dataset, Enumeration, Kind, Permission,
     count::{Count, Tally},
     dataset::Key,
+    pace::Service,
     verdict::Licence,
 };
 
@@ -19,6 +20,7 @@ pub const MANAGED_DEVICES: Dataset = Dataset {
     doc: "https://learn.microsoft.com/graph/api/intune-devices-manageddevice-list",
     path: "/deviceManagement/managedDevices",
     query: &[],
+    service: Service::Intune,
     enumeration: Enumeration::Full,
     count: None,
     key: Key::Column("id"),

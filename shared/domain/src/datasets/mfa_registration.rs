@@ -4,6 +4,7 @@ use crate::{
     Column, Dataset, Enumeration, Kind, Permission,
     count::{Count, Tally},
     dataset::Key,
+    pace::Service,
     verdict::Licence,
 };
 
@@ -15,6 +16,7 @@ pub const MFA_REGISTRATION: Dataset = Dataset {
     doc: "https://learn.microsoft.com/graph/api/authenticationmethodsroot-list-userregistrationdetails",
     path: "/reports/authenticationMethods/userRegistrationDetails",
     query: &[],
+    service: Service::IdentityReports,
     enumeration: Enumeration::Full,
     count: None,
     key: Key::Column("id"),

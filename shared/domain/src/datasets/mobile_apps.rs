@@ -1,6 +1,8 @@
 //! Apps that Intune deploys.
 
-use crate::{Column, Dataset, Enumeration, Kind, Permission, dataset::Key, verdict::Licence};
+use crate::{
+    Column, Dataset, Enumeration, Kind, Permission, dataset::Key, pace::Service, verdict::Licence,
+};
 
 /// The apps set up in Intune for deployment.
 pub const MOBILE_APPS: Dataset = Dataset {
@@ -10,6 +12,7 @@ pub const MOBILE_APPS: Dataset = Dataset {
     doc: "https://learn.microsoft.com/graph/api/intune-apps-mobileapp-list",
     path: "/deviceAppManagement/mobileApps",
     query: &[],
+    service: Service::Intune,
     enumeration: Enumeration::Full,
     count: None,
     key: Key::Column("id"),

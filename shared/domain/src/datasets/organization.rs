@@ -1,6 +1,6 @@
 //! The organization: the tenant's own record.
 
-use crate::{Column, Dataset, Enumeration, Kind, Permission, dataset::Key};
+use crate::{Column, Dataset, Enumeration, Kind, Permission, dataset::Key, pace::Service};
 
 /// The tenant itself: its name, address, domains and plans.
 pub const ORGANIZATION: Dataset = Dataset {
@@ -10,6 +10,7 @@ pub const ORGANIZATION: Dataset = Dataset {
     doc: "https://learn.microsoft.com/graph/api/organization-list",
     path: "/organization",
     query: &[],
+    service: Service::Directory,
     enumeration: Enumeration::Full,
     count: None,
     key: Key::Column("id"),

@@ -1,6 +1,6 @@
 //! Report settings: whether the tenant conceals names in its usage reports.
 
-use crate::{Column, Dataset, Enumeration, Kind, Permission, dataset::Key};
+use crate::{Column, Dataset, Enumeration, Kind, Permission, dataset::Key, pace::Service};
 
 /// Whether the tenant conceals names in its usage reports.
 pub const REPORT_SETTINGS: Dataset = Dataset {
@@ -10,6 +10,7 @@ pub const REPORT_SETTINGS: Dataset = Dataset {
     doc: "https://learn.microsoft.com/graph/api/adminreportsettings-get",
     path: "/admin/reportSettings",
     query: &[],
+    service: Service::Directory,
     enumeration: Enumeration::Single,
     count: None,
     key: Key::Constant("report_settings"),

@@ -4,6 +4,7 @@ use crate::{
     Column, Dataset, Enumeration, Kind, Permission,
     count::{Cells, Count, Tally},
     dataset::Key,
+    pace::Service,
 };
 
 /// Microsoft's score of the tenant's security, one a day.
@@ -14,6 +15,7 @@ pub const SECURE_SCORES: Dataset = Dataset {
     doc: "https://learn.microsoft.com/graph/api/security-list-securescores",
     path: "/security/secureScores",
     query: &[],
+    service: Service::Security,
     enumeration: Enumeration::SnapshotByDay,
     count: None,
     key: Key::Column("id"),

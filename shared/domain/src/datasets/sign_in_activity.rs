@@ -4,6 +4,7 @@ use crate::{
     Column, Dataset, Enumeration, Kind, Permission,
     count::{Count, Tally},
     dataset::Key,
+    pace::Service,
     verdict::Licence,
 };
 use jiff::SignedDuration;
@@ -19,6 +20,7 @@ pub const SIGN_IN_ACTIVITY: Dataset = Dataset {
     doc: "https://learn.microsoft.com/graph/api/user-list",
     path: "/users",
     query: &[],
+    service: Service::IdentityReports,
     enumeration: Enumeration::Full,
     count: None,
     key: Key::Column("id"),

@@ -4,6 +4,7 @@ use crate::{
     Column, Dataset, Enumeration, Kind, Permission,
     count::{Count, Tally},
     dataset::Key,
+    pace::Service,
 };
 
 /// The licenses the tenant holds and how many are assigned.
@@ -14,6 +15,7 @@ pub const SUBSCRIBED_SKUS: Dataset = Dataset {
     doc: "https://learn.microsoft.com/graph/api/subscribedsku-list",
     path: "/subscribedSkus",
     query: &[],
+    service: Service::Directory,
     enumeration: Enumeration::Full,
     count: None,
     // `id` is `{tenant id}_{sku id}`; users are joined on `sku_id`.

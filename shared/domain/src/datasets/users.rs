@@ -4,6 +4,7 @@ use crate::{
     Column, Dataset, Enumeration, Kind, Permission,
     count::{Count, Tally},
     dataset::Key,
+    pace::Service,
 };
 
 /// The people, guests and shared mailboxes of the directory.
@@ -14,6 +15,7 @@ pub const USERS: Dataset = Dataset {
     doc: "https://learn.microsoft.com/graph/api/user-delta",
     path: "/users/delta",
     query: &[],
+    service: Service::Directory,
     enumeration: Enumeration::Delta,
     count: Some("/users/$count"),
     key: Key::Column("id"),

@@ -42,7 +42,7 @@ impl Paces {
         if paces.len() >= MANY {
             paces.retain(|_, pace| !pace.is_idle(now));
         }
-        let service = Service::of(dataset);
+        let service = dataset.service;
         let pace = paces.entry((tenant, service));
         let pace = pace.or_insert_with(|| Pace::new(service.quota().filter(|_| self.quotas)));
         pace.ask(pace::units(dataset), now)
@@ -51,7 +51,7 @@ impl Paces {
     /// Takes note that Microsoft asks to wait.
     pub fn throttled(&self, tenant: TenantId, dataset: &'static Dataset, wait: Duration) {
         let now = self.began.elapsed();
-        if let Some(pace) = self.held().get_mut(&(tenant, Service::of(dataset))) {
+        if let Some(pace) = self.held().get_mut(&(tenant, dataset.service)) {
             pace.throttled(wait, now);
         }
     }
@@ -59,7 +59,7 @@ impl Paces {
     /// Takes note of how much of the quota is used.
     pub fn heard(&self, tenant: TenantId, dataset: &'static Dataset, used: f64) {
         let now = self.began.elapsed();
-        if let Some(pace) = self.held().get_mut(&(tenant, Service::of(dataset))) {
+        if let Some(pace) = self.held().get_mut(&(tenant, dataset.service)) {
             pace.heard(used, now);
         }
     }
