@@ -23,6 +23,8 @@ pub(crate) async fn watch(
     {
         bar.set_style(style);
     }
+    // How the sign-in was put off before, which says nothing of this sync.
+    let mut put_off_before = None;
     for _ in 0..6000 {
         let integration = api.get(&format!("/api/v1/integrations/{tenant}")).await?;
         bar.set_prefix(text(&integration, "name").to_owned());
@@ -40,7 +42,10 @@ pub(crate) async fn watch(
         let refused = list(&integration, "problems")
             .iter()
             .any(|p| text(p, "kind") == "sign_in_refused");
+        let put_off = problem(&integration, "sign_in_waits").map(str::to_owned);
+        let before = put_off_before.get_or_insert_with(|| put_off.clone());
         if refused
+            || (put_off.is_some() && put_off != *before)
             || (finished.is_some() && finished != since && integration["sync"]["running"] == false)
         {
             bar.finish();
@@ -51,6 +56,13 @@ pub(crate) async fn watch(
     anyhow::bail!(
         "the sync of {tenant} has not ended in ten minutes; see its page for where it stands"
     )
+}
+
+/// The sentence of the problem of this kind.
+pub(crate) fn problem<'a>(integration: &'a Value, kind: &str) -> Option<&'a str> {
+    let problems = list(integration, "problems");
+    let of_kind = problems.iter().find(|p| text(p, "kind") == kind);
+    of_kind.map(|p| text(p, "sentence"))
 }
 
 /// Prints what a sync did, a line a dataset.

@@ -21,11 +21,9 @@ async fn sync(api: &Api, options: &Sync) -> anyhow::Result<()> {
         .await?;
     let integration = report::watch(api, options.tenant, since, &MultiProgress::new()).await?;
     report::print(&integration);
-    let refused = report::list(&integration, "problems")
-        .iter()
-        .find(|p| report::text(p, "kind") == "sign_in_refused");
-    match refused {
-        Some(problem) => anyhow::bail!("{}", report::text(problem, "sentence")),
+    let of_kind = |kind| report::problem(&integration, kind);
+    match of_kind("sign_in_refused").or_else(|| of_kind("sign_in_waits")) {
+        Some(sentence) => anyhow::bail!("{sentence}"),
         None => Ok(()),
     }
 }

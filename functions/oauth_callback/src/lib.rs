@@ -1,7 +1,8 @@
 //! Where Microsoft sends the administrator back after consent: `GET /account/integration/oauth`.
 //!
 //! Anyone may call it, so it believes nothing but a `state` that was issued here, and even then
-//! takes the answer for a hint: the sync that it asks for mints a token and reads the proof.
+//! takes the answer for a hint: the sync that it asks for mints a token and reads the proof. It says
+//! no more than the address does.
 
 mod page;
 
@@ -12,7 +13,10 @@ use axum::{
     response::Response,
     routing::get,
 };
-use muster_domain::{TenantId, aadsts};
+use muster_domain::{
+    TenantId, aadsts,
+    consent_answer::{ConsentAnswer, NotAnAnswer, Told},
+};
 use muster_platform::{
     Services,
     consent::{self, BadState},
@@ -20,7 +24,6 @@ use muster_platform::{
     queue::SyncMessage,
     session::Sessions,
 };
-use serde::Deserialize;
 use std::sync::Arc;
 
 /// What the handler needs, built once per cold start.
@@ -48,25 +51,20 @@ pub fn router(context: Arc<Context>) -> Router {
         .with_state(context)
 }
 
-/// What Microsoft sends: on success `admin_consent=True` and `tenant`, on refusal `error` and its
-/// description, and at times `admin_consent=True` with it.
-#[derive(Debug, Deserialize)]
-struct Answer {
-    #[serde(default)]
-    state: String,
-    tenant: Option<String>,
-    error: Option<String>,
-    #[serde(default)]
-    error_description: String,
-}
-
 async fn callback(
     State(context): State<Arc<Context>>,
     headers: HeaderMap,
-    answer: Result<Query<Answer>, QueryRejection>,
+    parameters: Result<Query<Vec<(String, String)>>, QueryRejection>,
 ) -> Response {
-    let Ok(Query(answer)) = answer else {
+    let Ok(Query(parameters)) = parameters else {
         return page::bad_state("The address is not one that Microsoft sends.");
+    };
+    let answer = match read(&parameters) {
+        Ok(answer) => answer,
+        Err(error) => {
+            tracing::warn!(reason = %error, "a callback that cannot be read was refused");
+            return page::bad_state(unread(error));
+        }
     };
     let cookies = headers
         .get(COOKIE)
@@ -83,7 +81,7 @@ async fn callback(
         &context.services,
         &answer.state,
         session.as_deref(),
-        answer.tenant.as_deref(),
+        answer.tenant,
     )
     .await;
     let tenant = match redeemed {
@@ -97,29 +95,49 @@ async fn callback(
             return page::bad_state(reason(&error));
         }
     };
-    if let Some(error) = answer.error {
-        let code = aadsts::code_in(&answer.error_description);
-        let cancelled =
-            code.is_none() && matches!(error.as_str(), "access_denied" | "permission_denied");
-        let explained = aadsts::explain(if cancelled { Some(65_004) } else { code });
-        tracing::info!(tenant.id = %tenant, code, "consent was not given");
-        return page::not_given(tenant, &explained.sentence);
-    }
-    match take_note(&context.services, tenant).await {
-        Ok(Some(name)) => page::given(tenant, &name),
-        Ok(None) => page::bad_state("The integration was deleted meanwhile."),
-        Err(error) => {
-            tracing::error!(tenant.id = %tenant, error, "the consent could not be noted");
-            page::unavailable()
+    match answer.told {
+        Told::Refused(code) => {
+            tracing::info!(tenant.id = %tenant, code, "consent was not given");
+            page::not_given(tenant, &aadsts::explain(code).sentence)
+        }
+        Told::NotGiven => {
+            tracing::info!(tenant.id = %tenant, "consent was not given");
+            page::not_given(tenant, NOT_GIVEN)
+        }
+        told @ (Told::Given | Told::Nothing) => {
+            let given = told == Told::Given;
+            match take_note(&context.services, tenant, given).await {
+                Ok(Some(name)) if given => page::given(tenant, &name),
+                Ok(Some(name)) => page::nothing_said(tenant, &name),
+                Ok(None) => page::bad_state("The integration was deleted meanwhile."),
+                Err(error) => {
+                    tracing::error!(tenant.id = %tenant, error, "the consent could not be noted");
+                    page::unavailable()
+                }
+            }
         }
     }
 }
 
-/// Notes the hint and asks for a sync, which looks for the proof.
-async fn take_note(services: &Services, tenant: TenantId) -> Result<Option<String>, String> {
+fn read(parameters: &[(String, String)]) -> Result<ConsentAnswer, NotAnAnswer> {
+    let parameters = parameters.iter();
+    ConsentAnswer::read(parameters.map(|(name, value)| (name.as_str(), value.as_str())))
+}
+
+const NOT_GIVEN: &str = "Microsoft says that consent was not given. Nothing was changed; choose Authorize to try again, and sign in as a Global Administrator or Privileged Role Administrator of the client's tenant.";
+
+/// Asks for a sync, which looks for the proof, and notes the hint where Microsoft says that consent
+/// was given.
+async fn take_note(
+    services: &Services,
+    tenant: TenantId,
+    given: bool,
+) -> Result<Option<String>, String> {
     let at = now();
     let updated = services.store.update_integration(tenant, |integration| {
-        integration.consent_hint_at = Some(at);
+        if given {
+            integration.consent_hint_at = Some(at);
+        }
         integration.sync.requested_at = Some(at);
     });
     let Some(integration) = updated.await.map_err(|e| e.to_string())? else {
@@ -130,8 +148,19 @@ async fn take_note(services: &Services, tenant: TenantId) -> Result<Option<Strin
         .send(SyncMessage { tenant_id: tenant })
         .await
         .map_err(|e| e.to_string())?;
-    tracing::info!(tenant.id = %tenant, "consent came back; looking for its roles");
+    tracing::info!(tenant.id = %tenant, given, "the consent page came back; looking for its roles");
     Ok(Some(integration.name))
+}
+
+fn unread(error: NotAnAnswer) -> &'static str {
+    match error {
+        NotAnAnswer::Ambiguous => {
+            "The address names the same thing twice, with different values: something changed it on its way from Microsoft."
+        }
+        NotAnAnswer::NoState => {
+            "The address holds no whole consent link: it was cut or changed on its way from Microsoft, by a proxy or a browser extension perhaps, or it was not made here."
+        }
+    }
 }
 
 fn reason(error: &BadState) -> &'static str {
@@ -142,7 +171,7 @@ fn reason(error: &BadState) -> &'static str {
             "This consent was begun in another browser, or you have signed out since."
         }
         BadState::OtherTenant => {
-            "You consented in another tenant than the one this link was made for. Sign in to Microsoft as an administrator of the client's tenant."
+            "Microsoft's page was answered in another tenant than the one this link was made for. Sign in to Microsoft as a Global Administrator or Privileged Role Administrator of the client's tenant."
         }
         BadState::Store(_) => "The consent could not be looked up.",
     }
@@ -161,10 +190,11 @@ mod tests {
                 let Ok(uri) = format!("http://localhost/account/integration/oauth?{query}").parse::<Uri>() else {
                     continue;
                 };
-                if let Ok(Query(answer)) = Query::<Answer>::try_from_uri(&uri) {
+                if let Ok(Query(parameters)) = Query::<Vec<(String, String)>>::try_from_uri(&uri) {
                     // The description is Microsoft's to write, and anybody's.
-                    let _ = aadsts::code_in(&answer.error_description);
-                    proptest::prop_assert!(answer.state.len() <= query.len());
+                    if let Ok(answer) = read(&parameters) {
+                        proptest::prop_assert!(answer.state.as_str().len() <= query.len());
+                    }
                 }
             }
         }

@@ -21,6 +21,20 @@ pub(crate) fn given(tenant: TenantId, name: &str) -> Response {
     )
 }
 
+/// The consent page came back, and did not say how it ended.
+pub(crate) fn nothing_said(tenant: TenantId, name: &str) -> Response {
+    let link = link(tenant);
+    page(
+        StatusCode::OK,
+        "Back from Microsoft",
+        Some(&link),
+        &html! {
+            p { "Microsoft did not say whether consent was given for " strong { (name) } ". Muster now checks for itself which permissions there are. If none arrive within a few minutes, choose Authorize again." }
+            p { a.button href=(link) { "To the integration" } }
+        },
+    )
+}
+
 /// Consent was refused or cancelled at Microsoft's page.
 pub(crate) fn not_given(tenant: TenantId, sentence: &str) -> Response {
     page(

@@ -358,6 +358,9 @@ pub async fn check_again(context: &Context, tenant: TenantId) -> Result<(), Prob
         Err(SignInFailure::Unreachable(why)) => {
             return Err(ConnectError::Unreachable(why).into());
         }
+        Err(SignInFailure::Passing { why, named }) => {
+            return Err(ConnectError::Passing { why, named }.into());
+        }
         Err(SignInFailure::Refused(error)) => aadsts::explain(error.code()).sentence,
         Err(SignInFailure::NotProof(_)) => "Microsoft answered with a token for another tenant or app. Delete this integration and connect the tenant again with both IDs from the app registration's Overview page.".to_owned(),
     };

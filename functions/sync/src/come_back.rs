@@ -1,4 +1,4 @@
-//! Coming back: at once with what the deadline cut off, or at the time that Microsoft named.
+//! Coming back: at once with what the deadline cut off, or later with what was put off.
 
 use crate::{
     read::End,
@@ -6,6 +6,10 @@ use crate::{
     tenant::{Outcome, SyncError},
 };
 use jiff::Timestamp;
+use muster_domain::{
+    DatasetState,
+    plan::{Action, Plan},
+};
 use muster_platform::queue::SyncMessage;
 
 /// When a run comes back.
@@ -13,15 +17,18 @@ use muster_platform::queue::SyncMessage;
 pub(crate) struct Back {
     /// At once, with what the deadline cut off.
     cut_off: bool,
-    /// At the time that Microsoft named, with what it put off.
+    /// When the first of the datasets that were put off is read again.
     at: Option<Timestamp>,
 }
 
 impl Back {
-    pub fn of(ends: &[End]) -> Self {
+    /// Decides from how the datasets ended. `put_off` is when the first of those that were put off by
+    /// an earlier run is due: a process that started again since has forgotten it.
+    pub fn of(ends: &[End], put_off: Option<Timestamp>) -> Self {
+        let ended = ends.iter().filter_map(|end| end.come_back_at);
         Self {
             cut_off: ends.iter().any(|end| end.cut_off),
-            at: ends.iter().filter_map(|end| end.come_back_at).min(),
+            at: ended.chain(put_off).min(),
         }
     }
 
@@ -43,4 +50,17 @@ impl Back {
         }
         Ok(Outcome::ToBeContinued)
     }
+}
+
+/// When the first dataset is due that an earlier run put off.
+pub(crate) fn put_off(plan: &Plan, states: &[DatasetState]) -> Option<Timestamp> {
+    let is_put_off = |name: &str| {
+        let mut states = states.iter();
+        states.any(|state| state.dataset == name && state.next_try.is_some())
+    };
+    let waiting = plan.steps.iter().filter_map(|step| match step.action {
+        Action::NotDue(at) => is_put_off(step.dataset.name).then_some(at),
+        _ => None,
+    });
+    waiting.min()
 }

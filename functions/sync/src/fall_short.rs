@@ -1,8 +1,8 @@
 //! An enumeration that fell short: the state says why, in words for a person.
 
 use crate::read::Reading;
-use muster_domain::{Verdict, fault::Fault, licenses, state::Phase, verdict::Licence};
-use muster_platform::{http::status_in_words, store::StoreError};
+use muster_domain::{Verdict, fault::Fault, http_status, licenses, state::Phase, verdict::Licence};
+use muster_platform::{now, store::StoreError};
 
 impl Reading<'_> {
     /// An enumeration that did not reach its end: what is held stays, and the state says why.
@@ -27,16 +27,28 @@ impl Reading<'_> {
             }
             Fault::NotLicensed(licence) => format!("Microsoft says that the tenant has no {} licence, though it holds one. This passes; Muster tries again at the next sync.", licence.name()),
             Fault::Forbidden => format!("Microsoft refuses, though the app holds {}. After a new consent this passes within minutes; if it stays, grant admin consent again.", permissions()),
-            Fault::Throttled(_) => "Microsoft asks to wait longer than this run lasts. Muster comes back at the time it named.".to_owned(),
+            Fault::Throttled(_) => self.throttled(),
             Fault::Passing(why) => format!("Microsoft Graph did not answer properly ({why}). Muster tries again at the next sync; nothing was removed."),
             Fault::TokenRefused => "Microsoft does not accept its own access token. Muster tries again at the next sync.".to_owned(),
             Fault::StateLost => "Microsoft lost the place in the list twice in a row. Muster tries again at the next sync; nothing was removed.".to_owned(),
-            Fault::Refused { status, code } if code.is_empty() => format!("Microsoft Graph gave an answer that Muster does not act on: {}. What was read before is kept.", status_in_words(*status)),
-            Fault::Refused { code, .. } => format!("Microsoft Graph gave an answer that Muster does not act on ({code}). What was read before is kept."),
+            Fault::Refused { status: ..400, code } => format!("Microsoft Graph gave an answer that Muster does not act on: {code}. What was read before is kept."),
+            Fault::Refused { status, code } => refused(*status, code),
         };
         self.state.phase = Phase::Incomplete;
         self.state.trouble = Some(trouble);
         Ok(())
+    }
+
+    /// Says when a throttled dataset is read again. The limit may be Microsoft's answer, or the published
+    /// quota that Muster keeps to.
+    fn throttled(&self) -> String {
+        let when = self
+            .state
+            .next_try
+            .map_or_else(|| "at the next sync".to_owned(), |next| next.when(now()));
+        format!(
+            "Microsoft limits how often this may be read, and the limit is reached. Muster tries again {when}. What was read before is kept."
+        )
     }
 
     /// Whether the tenant holds a licence, as far as its subscribed SKUs are known.
@@ -50,4 +62,13 @@ impl Reading<'_> {
             .await?;
         Ok(held.records.iter().any(|sku| licenses::gives(sku, licence)))
     }
+}
+
+fn refused(status: u16, code: &str) -> String {
+    let because = http_status::in_words(status);
+    let code = match code {
+        "" => String::new(),
+        code => format!(" Microsoft's own word for it is {code}."),
+    };
+    format!("Microsoft Graph refused the request: {because}.{code} What was read before is kept.")
 }

@@ -5,15 +5,19 @@ use jiff::Timestamp;
 use muster_domain::{
     ClientId, Dataset, Enumeration, TenantId,
     cloud::Hosts,
-    fault::{self, Fault},
+    fault::Fault,
     page::{self, Page},
+    retry::{self, Tries},
     secret_policy::SecretPolicy,
     state::Counters,
     tally,
 };
-use muster_platform::microsoft::{Microsoft, SignInFailure, Token};
+use muster_platform::microsoft::{Microsoft, SignInFailure, Token, jitter};
 use secrecy::SecretString;
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 use tokio::sync::RwLock;
 use url::Url;
 
@@ -26,6 +30,8 @@ pub(crate) struct Graph<'a> {
     tenant: TenantId,
     secret: SecretString,
     token: RwLock<(u32, Token)>,
+    /// Whether Graph has accepted the token in hand.
+    accepted: AtomicBool,
 }
 
 /// A missing-licence answer comes at times to tenants that have the licence (Microsoft Graph,
@@ -54,6 +60,7 @@ impl<'a> Graph<'a> {
             tenant,
             secret,
             token: RwLock::new((0, token)),
+            accepted: AtomicBool::new(true),
         }
     }
 
@@ -90,7 +97,7 @@ impl<'a> Graph<'a> {
         clock: &Clock,
         counters: &mut Counters,
     ) -> Result<Page, Fault> {
-        let (mut tries, mut unlicensed, mut reminted) = (0, 0, false);
+        let (mut tries, mut unlicensed, mut reminted) = (Tries::default(), 0, false);
         loop {
             self.leave(dataset, clock, counters).await?;
             let (minting, token) = self.token.read().await.clone();
@@ -104,11 +111,13 @@ impl<'a> Graph<'a> {
                 paces.heard(self.tenant, dataset, used);
             }
             let fault = match answer.and_then(|answer| parse(dataset, &answer.body)) {
-                Ok(page) => return Ok(page),
+                Ok(page) => {
+                    self.accepted.store(true, Ordering::Relaxed);
+                    return Ok(page);
+                }
                 Err(fault) => fault,
             };
-            self.heed(dataset, &fault, tries);
-            let pause = match &fault {
+            let delay = match &fault {
                 Fault::TokenRefused if !reminted => {
                     reminted = true;
                     self.remint(minting).await?;
@@ -118,16 +127,16 @@ impl<'a> Graph<'a> {
                     unlicensed += 1;
                     Some(Duration::from_millis(200) * unlicensed)
                 }
-                fault => fault::pause(fault, tries, clock.left()),
+                fault => tries.after(fault, clock.left(), jitter()),
             };
-            let Some(pause) = pause.filter(|_| !clock.over()) else {
+            self.heed(dataset, &fault, delay);
+            let Some(delay) = delay.filter(|_| !clock.over()) else {
                 return Err(fault);
             };
             if matches!(fault, Fault::Throttled(_)) {
-                counters.throttled_ms += u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
+                counters.throttled_ms += u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
             }
-            tokio::time::sleep(pause).await;
-            tries += 1;
+            tokio::time::sleep(delay).await;
         }
     }
 
@@ -153,15 +162,18 @@ impl<'a> Graph<'a> {
             Err(fault) => fault,
         };
         // The count is not asked for again, but the service's other datasets wait as they are told.
-        self.heed(dataset, &fault, 0);
+        self.heed(dataset, &fault, None);
         tracing::info!(tenant.id = %self.tenant, dataset = dataset.name, why = ?fault, "Microsoft's own count is not known");
         None
     }
 
-    /// Holds the service back for as long as Microsoft asks to wait.
-    fn heed(&self, dataset: &'static Dataset, fault: &Fault, tries: u32) {
-        if let Fault::Throttled(told) = fault {
-            let wait = told.unwrap_or_else(|| fault::back_off(tries));
+    /// Holds every request to the service back where Microsoft throttles one: for as long as it names,
+    /// or else until the request's next try.
+    fn heed(&self, dataset: &'static Dataset, fault: &Fault, delay: Option<Duration>) {
+        if let Fault::Throttled(named) = fault {
+            let wait = named
+                .or(delay)
+                .unwrap_or_else(|| retry::delay(None, 0, 0.0));
             let paces = self.microsoft.paces();
             paces.throttled(self.tenant, dataset, wait);
         }
@@ -191,13 +203,22 @@ impl<'a> Graph<'a> {
         if held.0 == REFUSED {
             return Err(Fault::TokenRefused);
         }
+        if held.0 == minting && !self.accepted.swap(false, Ordering::Relaxed) {
+            // Graph has accepted nothing since the last one: one more would be refused as well.
+            held.0 = REFUSED;
+            return Err(Fault::TokenRefused);
+        }
         if held.0 == minting {
             let minted = self
                 .microsoft
                 .mint(self.hosts.cloud(), self.tenant, self.client, &self.secret)
                 .await;
-            // A refused try is not repeated by every dataset of this run: many would lock the app out.
-            if matches!(minted, Err(SignInFailure::Refused(_))) {
+            // A failed try is not repeated by every dataset of this run: Microsoft takes many for a loop,
+            // and stops answering the app.
+            if matches!(
+                minted,
+                Err(SignInFailure::Refused(_) | SignInFailure::Passing { .. })
+            ) {
                 held.0 = REFUSED;
             }
             let token = minted.map_err(|_| Fault::TokenRefused)?;

@@ -6,11 +6,12 @@ use jiff::Timestamp;
 use muster_domain::{Integration, TenantId, aadsts, expiry::Credential, integration::Trouble};
 use muster_platform::{
     Services,
-    microsoft::{SignInFailure, Token},
+    microsoft::{SignInFailure, Token, jitter},
     renew,
     store::Standing,
 };
 use secrecy::SecretString;
+use std::time::Duration;
 
 /// What a run begins with.
 #[derive(Debug)]
@@ -41,6 +42,10 @@ pub(crate) async fn load(
     let token = match minted.token {
         Ok(token) => token,
         Err(SignInFailure::Unreachable(why)) => return Err(SyncError::SignIn(why)),
+        Err(SignInFailure::Passing { named, .. }) => {
+            put_off(services, tenant, named, now).await?;
+            return Ok(None);
+        }
         Err(SignInFailure::NotProof(error)) => {
             refuse(
                 services,
@@ -122,6 +127,29 @@ fn note_credential(
     }
 }
 
+/// Puts the sign-in off: Microsoft asks to wait, or has trouble that passes by itself. The tenant is
+/// synced again at the time that a person is told.
+async fn put_off(
+    services: &Services,
+    tenant: TenantId,
+    named: Option<Duration>,
+    now: Timestamp,
+) -> Result<(), SyncError> {
+    let jitter = jitter();
+    let updated = services
+        .store
+        .update_integration(tenant, |integration| {
+            integration.put_sign_in_off(named, now, jitter);
+        })
+        .await?;
+    if let Some(wait) = updated.and_then(|integration| integration.sign_in_wait) {
+        let at = wait.next_try.at;
+        tracing::warn!(tenant.id = %tenant, %at, "no access token: the sign-in is put off");
+        services.schedule.once(tenant, at).await?;
+    }
+    Ok(())
+}
+
 async fn refuse(
     services: &Services,
     tenant: TenantId,
@@ -141,6 +169,7 @@ async fn refuse(
                 sentence: sentence.to_owned(),
                 since,
             });
+            integration.sign_in_wait = None;
         })
         .await?;
     Ok(())

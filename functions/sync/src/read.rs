@@ -8,16 +8,18 @@ use crate::{
     moves::Moves,
     run::Run,
 };
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use muster_domain::{
     Dataset, DatasetState, Verdict,
     fault::Fault,
     index,
     page::{Entry, Page},
     plan::From,
+    retry::NextTry,
     state::{Checkpoint, Counters, Phase},
 };
 use muster_platform::{
+    microsoft::jitter,
     now,
     store::{Batch, Units},
 };
@@ -34,7 +36,7 @@ pub(crate) struct End {
     pub counted: Counted,
     /// The deadline came first: there is more to read at once.
     pub cut_off: bool,
-    /// Microsoft said to come back then, or its list was too short to be believed.
+    /// It is read again then: it was throttled, or its list was too short to be believed.
     pub come_back_at: Option<Timestamp>,
 }
 
@@ -108,6 +110,7 @@ pub(crate) async fn read(
     state: DatasetState,
     from: From,
 ) -> Result<End, SyncError> {
+    let put_off_before = state.next_try;
     let (ended, mut reading) = attempt(run, dataset, state, from).await?;
     let (ended, mut reading) = match ended {
         Err(Stop::Fault(Fault::StateLost)) => {
@@ -146,9 +149,10 @@ pub(crate) async fn read(
             reading.state.phase = Phase::Blocked;
         }
         Err(Stop::Fault(fault)) => {
-            if let Fault::Throttled(Some(wait)) = fault {
-                let wait = SignedDuration::try_from(wait).unwrap_or(SignedDuration::from_hours(1));
-                come_back_at = now().checked_add(wait).ok();
+            if let Fault::Throttled(named) = fault {
+                let next_try = NextTry::after(put_off_before, named, now(), jitter());
+                reading.state.next_try = Some(next_try);
+                come_back_at = Some(next_try.at);
             }
             reading.fell_short(&fault).await?;
         }
@@ -211,6 +215,7 @@ impl<'a> Reading<'a> {
         let mut indexed = Indexed::open(&mut state, began);
         state.phase = Phase::Running;
         state.trouble = None;
+        state.next_try = None;
         state.last_attempt_at = Some(began);
         state.run = Counters::default();
         let (held, mut units) = indexed.held(run, dataset, from).await?;

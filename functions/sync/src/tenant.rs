@@ -2,7 +2,7 @@
 
 use crate::{
     Context,
-    come_back::Back,
+    come_back::{self, Back},
     fetch::Graph,
     load::{self, Loaded},
     read,
@@ -87,6 +87,11 @@ pub async fn sync_tenant(
     if sent_at.is_some_and(|sent_at| known.sync.overtook(sent_at)) {
         tracing::info!(tenant.id = %tenant, "nothing to sync: the message is older than the last sync");
         return Ok(Outcome::Overtaken);
+    }
+    if let Some(at) = known.sign_in_put_off(now()) {
+        tracing::info!(tenant.id = %tenant, %at, "nothing to sync: the sign-in is put off");
+        services.schedule.once(tenant, at).await?;
+        return Ok(Outcome::NoAccess);
     }
     let lease = services
         .store
@@ -181,7 +186,7 @@ async fn run(
         sum += end.state.run;
     }
     sum.took_ms = u64::try_from(now().duration_since(began).as_millis()).unwrap_or(0);
-    let back = Back::of(&ends);
+    let back = Back::of(&ends, come_back::put_off(&plan, &standing.states));
     sum_up::sum_up(&run, &integration, standing, ends, sum).await?;
     back.come(&run).await
 }

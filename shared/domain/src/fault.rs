@@ -1,6 +1,6 @@
 //! What an answer of Microsoft Graph that is no page means for the engine.
 
-use crate::{Dataset, verdict::Licence};
+use crate::{Dataset, http_status, retry::retry_after as retry_after_in, verdict::Licence};
 use serde::Deserialize;
 use serde_json::Value;
 use std::time::Duration;
@@ -12,7 +12,7 @@ pub enum Fault {
     #[error("Microsoft asks to wait")]
     Throttled(Option<Duration>),
     /// A passing trouble of the service or the wire: try again.
-    #[error("Microsoft Graph did not answer properly ({0})")]
+    #[error("Microsoft Graph did not answer properly: {0}")]
     Passing(String),
     /// The token is not accepted: mint another, once.
     #[error("the access token was not accepted")]
@@ -82,11 +82,13 @@ pub fn classify(
     };
     let intune = dataset.licence == Some(Licence::Intune);
     match status {
-        429 => Fault::Throttled(retry_after.and_then(|text| wait(text, now))),
+        429 => Fault::Throttled(retry_after.and_then(|text| retry_after_in(text, now))),
         503 | 504 if retry_after.is_some() => {
-            Fault::Throttled(retry_after.and_then(|text| wait(text, now)))
+            Fault::Throttled(retry_after.and_then(|text| retry_after_in(text, now)))
         }
-        500 | 502..=504 | 507 | 509 | 408 | 409 => Fault::Passing(status.to_string()),
+        500 | 502..=504 | 507 | 509 | 408 | 409 => {
+            Fault::Passing(http_status::in_words(status).to_owned())
+        }
         410 => Fault::StateLost,
         _ if has("syncStateNotFound") || has("resyncRequired") => Fault::StateLost,
         400 if has("ExpiredPageToken") || has("skiptoken") => Fault::StateLost,
@@ -116,36 +118,6 @@ fn refused_by_intune(message: &str) -> Fault {
     } else {
         Fault::Forbidden
     }
-}
-
-/// Reads `Retry-After` (RFC 9110, 10.2.3): seconds or a date; nonsense is nothing. At most a day.
-pub fn wait(text: &str, now: jiff::Timestamp) -> Option<Duration> {
-    let day = Duration::from_secs(24 * 60 * 60);
-    let text = text.trim();
-    if let Ok(seconds) = text.parse::<u64>() {
-        return Some(Duration::from_secs(seconds).min(day));
-    }
-    let date = jiff::fmt::rfc2822::DateTimeParser::new()
-        .parse_timestamp(text)
-        .ok()?;
-    let seconds = date.as_second().saturating_sub(now.as_second());
-    Some(Duration::from_secs(u64::try_from(seconds).unwrap_or(0)).min(day))
-}
-
-/// How long to wait before the next try of the same request: as told, else doubling from half a
-/// second; `None` when it is not worth waiting for inside this sync.
-pub fn pause(fault: &Fault, tries: u32, patience: Duration) -> Option<Duration> {
-    let pause = match fault {
-        Fault::Throttled(told) => told.unwrap_or_else(|| back_off(tries)),
-        Fault::Passing(_) if tries < 5 => back_off(tries),
-        _ => return None,
-    };
-    (pause <= patience && tries < 8).then_some(pause)
-}
-
-/// How long to wait where nobody said: doubling from half a second.
-pub fn back_off(tries: u32) -> Duration {
-    Duration::from_millis(500) * 2u32.pow(tries.min(6))
 }
 
 fn plain(code: &str) -> String {
@@ -189,28 +161,5 @@ mod tests {
             Fault::Forbidden
         );
         assert_eq!(of(403, "<html>"), Fault::Forbidden);
-    }
-
-    #[test]
-    fn retry_after_is_seconds_a_date_or_nothing() {
-        assert_eq!(wait("10", now()), Some(Duration::from_secs(10)));
-        assert_eq!(
-            wait("Thu, 01 Jan 2026 00:01:00 GMT", now()),
-            Some(Duration::from_secs(60))
-        );
-        assert_eq!(
-            wait("Thu, 01 Jan 2015 00:01:00 GMT", now()),
-            Some(Duration::ZERO)
-        );
-        assert_eq!(wait("soon", now()), None);
-    }
-
-    #[test]
-    fn no_wait_outlasts_the_patience() {
-        let told = Fault::Throttled(Some(Duration::from_secs(100)));
-        assert_eq!(pause(&told, 0, Duration::from_secs(60)), None);
-        assert_eq!(pause(&Fault::Forbidden, 0, Duration::from_secs(60)), None);
-        assert!(pause(&Fault::Passing("500".into()), 4, Duration::from_secs(60)).is_some());
-        assert!(pause(&Fault::Passing("500".into()), 5, Duration::from_secs(60)).is_none());
     }
 }

@@ -77,7 +77,7 @@ pub fn plan(integration: &Integration, states: &[DatasetState], now: Timestamp) 
         } else if !verdict.allows() {
             Action::Block
         } else {
-            match due_at(dataset, state, integration) {
+            match due_at(dataset, state, integration, now) {
                 Some(at) if at > now => Action::NotDue(at),
                 _ => Action::Read(from(dataset, state, now)),
             }
@@ -98,17 +98,21 @@ fn due_at(
     dataset: &Dataset,
     state: Option<&DatasetState>,
     integration: &Integration,
+    now: Timestamp,
 ) -> Option<Timestamp> {
     let state = state?;
     let asked = integration.sync.requested_at;
     let last = state.last_attempt_at?;
     let unfinished = !matches!(state.phase, Phase::Fresh) && state.verdict.allows();
     let granted_since = matches!(state.verdict, Verdict::MissingPermission { .. });
-    if unfinished
-        || granted_since
-        || asked.is_some_and(|asked| asked >= last)
-        || state.removal_allowed
-    {
+    if asked.is_some_and(|asked| asked >= last) || state.removal_allowed {
+        return None;
+    }
+    // Throttled: asking earlier would only make Microsoft refuse for longer.
+    if let Some(next) = state.next_try.filter(|next| next.holds(now)) {
+        return Some(next.at);
+    }
+    if unfinished || granted_since {
         return None;
     }
     // A tenth of slack, so that a schedule that fires a little early does not skip a turn.

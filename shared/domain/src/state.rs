@@ -1,6 +1,6 @@
 //! Where each dataset of a tenant stands: the stored facts behind every "fresh" and every gap.
 
-use crate::{Dataset, Verdict, index::IndexMark, summary::Counts, tally};
+use crate::{Dataset, Verdict, index::IndexMark, retry::NextTry, summary::Counts, tally};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +16,9 @@ pub struct DatasetState {
     /// Why the last run fell short, for a person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trouble: Option<String>,
+    /// When it is read again, where Microsoft's throttling made the last run give up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_try: Option<NextTry>,
     /// Records held now.
     pub records: u64,
     /// When the last run began.
@@ -231,6 +234,7 @@ impl DatasetState {
             verdict: Verdict::Allowed,
             phase: Phase::Waiting,
             trouble: None,
+            next_try: None,
             records: 0,
             last_attempt_at: None,
             last_success_at: None,

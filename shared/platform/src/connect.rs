@@ -16,6 +16,7 @@ use muster_domain::{
     expiry::{Credential, CredentialKind},
 };
 use secrecy::SecretString;
+use std::time::Duration;
 
 /// Why a tenant was not connected, or a credential not taken.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +30,14 @@ pub enum ConnectError {
     /// There is no such integration.
     #[error("the tenant is not connected")]
     Unknown,
+    /// Microsoft's sign-in service asks to wait, or has trouble that passes by itself.
+    #[error("Microsoft's sign-in service has trouble that passes by itself: {why}")]
+    Passing {
+        /// In words.
+        why: &'static str,
+        /// The wait that it named.
+        named: Option<Duration>,
+    },
     /// Microsoft's sign-in service did not answer.
     #[error("Microsoft's sign-in service did not answer: {0}")]
     Unreachable(String),
@@ -147,6 +156,7 @@ async fn discover(
     match services.microsoft.discover(cloud, directory).await {
         Ok(found) => Ok(found.map(|found| found.cloud.unwrap_or(cloud))),
         Err(SignInFailure::Unreachable(why)) => Err(ConnectError::Unreachable(why)),
+        Err(SignInFailure::Passing { why, named }) => Err(ConnectError::Passing { why, named }),
         Err(SignInFailure::Refused(error)) => {
             Err(field("tenant_id", aadsts::explain(error.code()).sentence))
         }
@@ -235,6 +245,7 @@ fn without_a_secret(error: ConnectError) -> ConnectError {
 pub(crate) fn mint_failure(failure: SignInFailure) -> ConnectError {
     match failure {
         SignInFailure::Unreachable(why) => ConnectError::Unreachable(why),
+        SignInFailure::Passing { why, named } => ConnectError::Passing { why, named },
         SignInFailure::NotProof(_) => field(
             "client_id",
             "Microsoft answered with a token for another tenant or app. Copy both IDs again from the app registration's Overview page.",

@@ -9,7 +9,10 @@ use crate::{
 };
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use jiff::SignedDuration;
-use muster_domain::{Integration, TenantId};
+use muster_domain::{
+    Integration, TenantId,
+    consent_answer::{NamedTenant, State},
+};
 
 /// How long a consent request is good for.
 pub const STATE_LIFE: SignedDuration = SignedDuration::from_mins(10);
@@ -45,11 +48,8 @@ pub async fn authorize_url(
     session: Option<&str>,
 ) -> Result<String, StoreError> {
     let tenant = integration.tenant_id;
-    let state = format!(
-        "{}.{}",
-        tenant.uuid().simple(),
-        BASE64_URL_SAFE_NO_PAD.encode(crate::random::<32>())
-    );
+    let random = BASE64_URL_SAFE_NO_PAD.encode(crate::random::<32>());
+    let state = State::new(tenant, &random);
     let now = crate::now();
     let expires_at = now.checked_add(STATE_LIFE).unwrap_or(now);
     let consent = ConsentState {
@@ -59,7 +59,7 @@ pub async fn authorize_url(
     };
     services
         .store
-        .put_consent(&stored_name(&state), &consent)
+        .put_consent(&stored_name(state.as_str()), &consent)
         .await?;
     let hosts = services.microsoft.hosts(integration.cloud);
     let mut url = hosts.login(&format!("/{tenant}/v2.0/adminconsent"));
@@ -67,7 +67,7 @@ pub async fn authorize_url(
         .append_pair("client_id", &integration.client_id.to_string())
         .append_pair("scope", &integration.cloud.scope())
         .append_pair("redirect_uri", &services.redirect_uri())
-        .append_pair("state", &state);
+        .append_pair("state", state.as_str());
     Ok(url.into())
 }
 
@@ -78,12 +78,12 @@ pub async fn authorize_url(
 /// When the state is not good.
 pub async fn redeem(
     services: &Services,
-    state: &str,
+    state: &State,
     session: Option<&str>,
-    named_tenant: Option<&str>,
+    named: Option<NamedTenant>,
 ) -> Result<TenantId, BadState> {
-    let tenant = tenant_in(state).ok_or(BadState::Unknown)?;
-    let hash = stored_name(state);
+    let tenant = state.tenant().ok_or(BadState::Unknown)?;
+    let hash = stored_name(state.as_str());
     let consent = services
         .store
         .consent(tenant, &hash)
@@ -96,8 +96,7 @@ pub async fn redeem(
     if consent.session.is_some() && consent.session.as_deref() != session {
         return Err(BadState::OtherSession);
     }
-    let named = named_tenant.filter(|named| !named.is_empty());
-    if named.is_some_and(|named| named.parse() != Ok(consent.tenant_id)) {
+    if named.is_some_and(|named| named != NamedTenant::Id(consent.tenant_id)) {
         return Err(BadState::OtherTenant);
     }
     let taken = services
@@ -108,14 +107,6 @@ pub async fn redeem(
     taken
         .map(|consent| consent.tenant_id)
         .ok_or(BadState::Unknown)
-}
-
-fn tenant_in(state: &str) -> Option<TenantId> {
-    let (tenant, _) = state.split_once('.')?;
-    if state.len() > 200 || tenant.len() != 32 {
-        return None;
-    }
-    uuid::Uuid::parse_str(tenant).ok().map(TenantId::from)
 }
 
 /// The name a state is stored under: its hash. The state itself is stored nowhere.

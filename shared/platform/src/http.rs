@@ -17,19 +17,7 @@ use std::{
     time::Duration,
 };
 
-/// What an HTTP status means, for a person: a number says it only to those who know the numbers.
-pub fn status_in_words(status: u16) -> &'static str {
-    match status {
-        300..=399 => "it redirects to another address",
-        401 | 403 => "it refuses access",
-        404 | 410 => "there is nothing at this address any more",
-        408 | 504 => "it did not answer in time",
-        413 => "the message is too large for it",
-        429 => "it takes no more requests for now",
-        500..=599 => "it has trouble of its own",
-        _ => "it does not accept the request",
-    }
-}
+pub use muster_domain::http_status::in_words as status_in_words;
 
 /// An HTTP client that is made when it is first used. Clones share it, its connections and its
 /// certificates. It never follows a redirect by itself.
@@ -121,18 +109,5 @@ impl HttpClient for Http {
         _: &RuntimeComponents,
     ) -> SharedHttpConnector {
         SharedHttpConnector::new(self.clone())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::status_in_words;
-
-    #[test]
-    fn a_status_is_told_in_words() {
-        for status in 100..=999 {
-            let words = status_in_words(status);
-            assert!(!words.is_empty() && !words.contains(|c: char| c.is_ascii_digit()));
-        }
     }
 }

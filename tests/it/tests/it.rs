@@ -9,6 +9,7 @@ mod it {
     mod callback;
     mod canary;
     mod command_line;
+    mod consent_answers;
     mod data_directory;
     mod every_credential;
     mod first_light;
@@ -19,6 +20,7 @@ mod it {
     mod lifecycle;
     mod markup;
     mod moving;
+    mod passing_trouble;
     mod policy;
     mod ports;
     mod renewal;

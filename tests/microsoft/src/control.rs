@@ -182,6 +182,10 @@ fn act(tenant: &TenantHandle, command: &str, argument: &Value) -> Option<()> {
         "set_secret" => secret().map(|(value, lifetime)| tenant.set_secret(value, lifetime))?,
         "add_secret" => secret().map(|(value, lifetime)| tenant.add_secret(value, lifetime))?,
         "disable_app" => tenant.disable_app(argument.as_bool()?),
+        "set_consent_error" => match argument {
+            Value::Null => tenant.set_consent_error(None),
+            code => tenant.set_consent_error(Some(u32::try_from(code.as_u64()?).ok()?)),
+        },
         "set_conceal" => tenant.set_conceal(argument.as_bool()?),
         "set_entra_p1" => tenant.set_entra_p1(argument.as_bool()?),
         "set_intune" => tenant.set_intune(argument.as_bool()?),

@@ -1,7 +1,8 @@
 //! What goes wrong, and when.
 //!
 //! A schedule in text is a comma-separated list of `PATH[#FROM][xCOUNT]=KIND`: requests whose path or
-//! query contains PATH are counted from 1; FROM (1) is the first that goes wrong, and COUNT (1) go wrong.
+//! query contains PATH are counted from 1; FROM (1) is the first that goes wrong, and COUNT (1) go wrong,
+//! where `*` is all that follow.
 //!
 //! | KIND | what happens |
 //! |---|---|
@@ -16,9 +17,11 @@
 //! | `empty` | 200 with `"value": []` and no next link |
 //! | `sync-state-not-found` | 404 `syncStateNotFound` |
 //! | `half-gzip` | the answer claims to be gzip and ends halfway through it |
+//! | `aadsts:90033`, `aadsts:50196:400`, `aadsts:90033:503:30` | the token endpoint refuses with that code; with status 400 or the one given, and with `Retry-After` |
 //! | `nonpremium` | 403 `Authentication_RequestFromNonPremiumTenantOrB2CTenant` |
 //!
-//! For example `users/delta#2=503,secureScores#1x3=429:2`.
+//! For example `users/delta#2=503,secureScores#1x3=429:2`; `users/delta#1x*=429:1` throttles for ever, and
+//! `oauth2/v2.0/token#1x*=aadsts:90033:503` gives no token.
 
 use std::str::FromStr;
 use std::sync::{Mutex, PoisonError};
@@ -58,6 +61,8 @@ pub enum FaultKind {
     EmptyValue,
     /// 404 `syncStateNotFound`, as an aged delta token may be answered.
     SyncStateNotFound,
+    /// The token endpoint refuses: AADSTS code, status, `Retry-After`.
+    Aadsts(u32, u16, Option<String>),
     /// 403, the intermittent answer of a licensed tenant's sign-in reports.
     NonPremium,
     /// The answer claims to be gzip and ends halfway through it.
@@ -166,7 +171,10 @@ impl FromStr for Fault {
             None => (matcher, 1, 1),
             Some((path, when)) => {
                 let (from, count) = when.split_once('x').unwrap_or((when, "1"));
-                let number = |text: &str| text.parse::<u32>().ok().filter(|n| *n > 0);
+                let number = |text: &str| match text {
+                    "*" => Some(u32::MAX),
+                    text => text.parse::<u32>().ok().filter(|n| *n > 0),
+                };
                 let from = number(from).ok_or_else(|| fail("FROM is not a number from 1"))?;
                 let count = number(count).ok_or_else(|| fail("COUNT is not a number from 1"))?;
                 (path, from, count)
@@ -191,6 +199,9 @@ impl FromStr for Fault {
             ("hang", Some(time)) => {
                 FaultKind::Hang(duration(time).ok_or_else(|| fail("not a number of seconds"))?)
             }
+            ("aadsts", Some(refusal)) => {
+                aadsts(refusal).ok_or_else(|| fail("write aadsts:CODE[:STATUS[:RETRY-AFTER]]"))?
+            }
             ("foreign", Some(host)) => FaultKind::ForeignNextLink(host.to_owned()),
             (status, retry_after) => {
                 let status = status.parse().ok().filter(|s| (400..600).contains(s));
@@ -205,6 +216,15 @@ impl FromStr for Fault {
             kind,
         })
     }
+}
+
+fn aadsts(text: &str) -> Option<FaultKind> {
+    let mut parts = text.splitn(3, ':');
+    let code = parts.next()?.parse().ok()?;
+    let status = parts.next().map_or(Some(400), |status| status.parse().ok());
+    let status = status.filter(|status| (400..600).contains(status))?;
+    let retry_after = parts.next().map(str::to_owned);
+    Some(FaultKind::Aadsts(code, status, retry_after))
 }
 
 fn duration(text: &str) -> Option<Duration> {

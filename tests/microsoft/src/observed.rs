@@ -17,6 +17,7 @@ use uuid::Uuid;
 
 use crate::faults::{FaultKind, ScriptedAnswer};
 use crate::graph::error::GraphError;
+use crate::login::aadsts::Aadsts;
 use crate::request_log::{self, Origin};
 use crate::world::World;
 
@@ -97,6 +98,14 @@ async fn strike(fault: FaultKind, seen: &Observed, request: Request, next: Next)
     match fault {
         FaultKind::Status(status, retry_after) => {
             status_answer(seen, status, retry_after, &request)
+        }
+        FaultKind::Aadsts(code, status, retry_after) => {
+            let refusal = Aadsts::simulated(status, code, seen.world.clock.now());
+            let mut response = refusal.into_response();
+            if let Some(value) = retry_after.and_then(|value| HeaderValue::from_str(&value).ok()) {
+                response.headers_mut().insert(header::RETRY_AFTER, value);
+            }
+            response
         }
         FaultKind::HtmlBody(status) => {
             let page = "<!DOCTYPE html><html><head><title>Service unavailable</title></head>\

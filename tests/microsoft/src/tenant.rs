@@ -149,6 +149,8 @@ pub struct State {
     pub owns_itself: bool,
     /// Whether the app may sign in.
     pub app_enabled: bool,
+    /// The AADSTS code that the consent page comes back with, whatever the person chooses.
+    pub consent_error: Option<u32>,
     /// Permissions granted, each with when tokens begin to carry it.
     pub grants: BTreeMap<String, i64>,
     /// How long after consent roles begin to appear.
@@ -226,6 +228,7 @@ impl Tenant {
             secret_policy: SecretPolicy::default(),
             owns_itself: false,
             app_enabled: true,
+            consent_error: None,
             grants: BTreeMap::new(),
             roles_lag: seconds(options.roles_lag),
             conceal: options.conceal_names,

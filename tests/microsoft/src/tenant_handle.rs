@@ -348,6 +348,12 @@ impl TenantHandle {
         self.tenant.write().app_enabled = !disabled;
     }
 
+    /// Lets the consent page come back with this AADSTS code, whatever the person chooses; nothing is
+    /// granted then.
+    pub fn set_consent_error(&self, code: Option<u32>) {
+        self.tenant.write().consent_error = code;
+    }
+
     /// Sets whether usage reports conceal names.
     pub fn set_conceal(&self, conceal: bool) {
         self.tenant.write().conceal = conceal;

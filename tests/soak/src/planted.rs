@@ -436,8 +436,8 @@ pub const BUGS: &[Bug] = &[
             ),
             at(
                 FETCH,
-                "fault => fault::pause(fault, tries, clock.left()),",
-                "Fault::Throttled(_) if PLANTED => Some(Duration::from_millis(10)),\n                fault => fault::pause(fault, tries, clock.left()),",
+                "fault => tries.after(fault, clock.left(), jitter()),",
+                "Fault::Throttled(_) if PLANTED => Some(Duration::from_millis(10)),\n                fault => tries.after(fault, clock.left(), jitter()),",
             ),
         ],
     ),

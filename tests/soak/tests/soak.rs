@@ -12,6 +12,7 @@ mod soak {
     mod planted;
     mod quirks;
     mod schedules;
+    mod throttling;
     mod waits;
     mod writing;
 }

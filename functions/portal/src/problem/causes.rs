@@ -2,12 +2,13 @@
 //! vault or a queue said of itself.
 
 use super::{Problem, ProblemField};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use muster_platform::{
     alerting::AlertingError, connect::ConnectError, disconnect::DisconnectError,
     licenses::ChoiceError, portal_secret::PortalSecretError, queue::QueueError,
     schedule::ScheduleError, store::StoreError, vault::VaultError,
 };
+use std::time::Duration;
 
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
@@ -109,6 +110,10 @@ impl From<ConnectError> for Problem {
                     ),
                 )
             }
+            ConnectError::Passing { why, named } => {
+                tracing::warn!(why, ?named, "the sign-in service has passing trouble");
+                sign_in_busy(why, named)
+            }
             ConnectError::Certificate(why) => {
                 tracing::error!(why, "no certificate could be made");
                 Self::new(
@@ -138,6 +143,29 @@ impl From<ChoiceError> for Problem {
             ChoiceError::Store(error) => error.into(),
         }
     }
+}
+
+/// Where Microsoft names no wait, a person is asked to wait this long.
+const BUSY_FOR: Duration = Duration::from_secs(120);
+
+fn sign_in_busy(why: &str, named: Option<Duration>) -> Problem {
+    let wait = named.unwrap_or(BUSY_FOR).as_secs().max(1);
+    let minutes = match wait.div_ceil(60) {
+        1 => "a minute".to_owned(),
+        minutes => format!("{minutes} minutes"),
+    };
+    let mut problem = Problem::named(
+        StatusCode::BAD_GATEWAY,
+        "urn:muster:problem:sign-in-busy",
+        "Microsoft is busy",
+        format!(
+            "Microsoft's sign-in service gives no access token just now ({why}), so nothing could be checked and nothing was stored. This passes by itself; try again in {minutes}."
+        ),
+    );
+    problem
+        .headers
+        .push((header::RETRY_AFTER, HeaderValue::from(wait)));
+    problem
 }
 
 impl From<AlertingError> for Problem {

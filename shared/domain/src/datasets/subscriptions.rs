@@ -1,6 +1,6 @@
 //! Subscriptions: what was ordered, until when it runs, and whether it is a trial.
 
-use crate::{Column, Dataset, Enumeration, Kind, Permission, dataset::Key};
+use crate::{Column, Dataset, Enumeration, Kind, Permission, dataset::Key, pace::Service};
 
 /// The tenant's commercial subscriptions. Several may make up one SKU.
 pub const SUBSCRIPTIONS: Dataset = Dataset {
@@ -10,6 +10,7 @@ pub const SUBSCRIPTIONS: Dataset = Dataset {
     doc: "https://learn.microsoft.com/graph/api/directory-list-subscriptions",
     path: "/directory/subscriptions",
     query: &[],
+    service: Service::Directory,
     enumeration: Enumeration::Full,
     count: None,
     key: Key::Column("id"),

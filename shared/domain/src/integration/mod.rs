@@ -1,6 +1,9 @@
 //! The connection to one tenant.
 
 mod problems;
+mod sign_in_wait;
+
+pub use sign_in_wait::SignInWait;
 
 use crate::{
     ClientId, DatasetState, Permission, TenantId,
@@ -57,6 +60,10 @@ pub struct Integration {
     /// The last refusal of the sign-in service, for a person; cleared by a token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sign_in_trouble: Option<Trouble>,
+    /// How the sign-in is put off, where Microsoft gave no token for a reason that passes; cleared by
+    /// a token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sign_in_wait: Option<SignInWait>,
     /// The credential before the one in use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous: Option<Previous>,
@@ -186,6 +193,7 @@ impl Integration {
             connected_at: None,
             datasets_off: Vec::new(),
             sign_in_trouble: None,
+            sign_in_wait: None,
             previous: None,
             fell_back: None,
             automatic: None,
@@ -215,6 +223,7 @@ impl Integration {
         self.roles = roles;
         self.roles_at = Some(now);
         self.sign_in_trouble = None;
+        self.sign_in_wait = None;
     }
 
     /// Puts a new credential in the place of the one in use, of which the vault keeps the secret as

@@ -24,6 +24,14 @@ impl Integration {
                 Some(trouble.since),
             );
         }
+        if let Some(wait) = &self.sign_in_wait {
+            say(
+                "sign_in_waits",
+                wait.is_long(now),
+                wait.sentence(now),
+                Some(wait.since),
+            );
+        }
         if let Some(fell_back) = &self.fell_back {
             say(
                 "credential_refused",
@@ -39,7 +47,7 @@ impl Integration {
             match self.consent_hint_at {
                 Some(at) if self.roles_may_lag(now) => say("waiting_for_roles", false, "Consent was given. Microsoft takes up to some minutes to pass it on; Muster keeps looking and starts by itself.".to_owned(), Some(at)),
                 Some(at) => say("no_roles", true, "Consent was given, but no permission has arrived for half an hour. In Entra, open the app's API permissions, check that they are of type Application and granted for the tenant, then choose Check again.".to_owned(), Some(at)),
-                None => say("awaiting_consent", false, "An administrator of the tenant has to consent: choose Authorize.".to_owned(), None),
+                None => say("awaiting_consent", false, "A Global Administrator or Privileged Role Administrator of the tenant has to consent: choose Authorize.".to_owned(), None),
             }
         } else {
             let missing: Vec<&str> = Permission::required()
@@ -86,9 +94,10 @@ impl Integration {
             if let Some(trouble) = &state.trouble
                 && state.phase == crate::state::Phase::Incomplete
             {
+                // Throttling passes by itself: there is nothing for a person to do.
                 say(
                     "incomplete",
-                    true,
+                    state.next_try.is_none(),
                     format!("{title}: {trouble}"),
                     state.last_attempt_at,
                 );

@@ -11,7 +11,7 @@
 
 mod registration;
 
-use registration::{add, note_policy, registration, remove, remove_old, sentence, token};
+use registration::{add, note_policy, registration, remove, remove_old, stopped, token};
 
 use crate::{
     Services,
@@ -51,6 +51,9 @@ pub enum RenewalError {
     /// A person has to know, and can mend it.
     #[error("{0}")]
     Told(String),
+    /// Microsoft has trouble that passes by itself: the next run goes on.
+    #[error("{0}; the next run goes on")]
+    Passing(String),
     /// The store did not answer.
     #[error("the store: {0}")]
     Store(#[from] StoreError),
@@ -71,6 +74,9 @@ impl From<ConnectError> for RenewalError {
             ),
             ConnectError::Store(error) => Self::Store(error),
             ConnectError::Vault(error) => Self::Vault(error),
+            error @ (ConnectError::Passing { .. } | ConnectError::Unreachable(_)) => {
+                Self::Passing(error.to_string())
+            }
             error => Self::Told(format!(
                 "It stopped because {error}. It is tried again tomorrow."
             )),
@@ -110,6 +116,10 @@ pub async fn look_at(
         Ok(Outcome::Nothing) => return Ok(Outcome::Nothing),
         Ok(outcome) => (outcome, None),
         Err(RenewalError::Told(why)) => (Outcome::Failed, Some(why)),
+        Err(RenewalError::Passing(why)) => {
+            tracing::warn!(tenant.id = %tenant, "the secret was not renewed yet: {why}");
+            return Ok(Outcome::Nothing);
+        }
         Err(error) => return Err(error),
     };
     services
@@ -208,7 +218,7 @@ pub async fn create(
         Ok(added) => added,
         Err(refusal) => {
             note_policy(services, tenant, &refusal).await?;
-            return Err(RenewalError::Told(sentence(&refusal)));
+            return Err(stopped(&refusal));
         }
     };
     services

@@ -29,9 +29,12 @@ pub(super) async fn token(
         Err(SignInFailure::Refused(error)) => {
             Err(RenewalError::Told(aadsts::explain(error.code()).sentence))
         }
-        Err(error) => Err(RenewalError::Told(format!(
+        Err(error @ SignInFailure::NotProof(_)) => Err(RenewalError::Told(format!(
             "{error}; it is tried again tomorrow."
         ))),
+        Err(error @ (SignInFailure::Passing { .. } | SignInFailure::Unreachable(_))) => {
+            Err(RenewalError::Passing(error.to_string()))
+        }
     }
 }
 
@@ -49,6 +52,7 @@ pub(super) async fn registration(
         Ok(Some(found)) => Ok(found),
         Ok(None) => Err(RenewalError::Told("The tenant's directory does not show Muster's app registration, so no secret can be added to it.".to_owned())),
         Err(Fault::Forbidden) => Err(RenewalError::Told("Muster may not read its own app registration. Grant Directory.Read.All in Entra under API permissions.".to_owned())),
+        Err(fault) if fault.passes() => Err(RenewalError::Passing(fault.to_string())),
         Err(_) => Err(RenewalError::Told("Microsoft Graph did not tell of Muster's app registration. It is tried again tomorrow.".to_owned())),
     }
 }
@@ -113,7 +117,9 @@ pub(super) async fn note_policy(
         PasswordRefusal::PolicyShortens => {
             SecretPolicy::answered(false, Some(LEAST_LIFE_DAYS - 1), crate::now())
         }
-        PasswordRefusal::NotAllowed | PasswordRefusal::Other(_) => return Ok(()),
+        PasswordRefusal::NotAllowed | PasswordRefusal::Passing(_) | PasswordRefusal::Other(_) => {
+            return Ok(());
+        }
     };
     services
         .store
@@ -124,13 +130,16 @@ pub(super) async fn note_policy(
     Ok(())
 }
 
-pub(super) fn sentence(refusal: &PasswordRefusal) -> String {
-    match refusal {
+/// Why a renewal stops at a refusal: what passes is left to the next run.
+pub(super) fn stopped(refusal: &PasswordRefusal) -> RenewalError {
+    let sentence = match refusal {
+        PasswordRefusal::Passing(_) => return RenewalError::Passing(refusal.to_string()),
         PasswordRefusal::NotAllowed => "Microsoft does not let Muster renew its own secret: the app is not an owner of its own registration, or Application.ReadWrite.OwnedBy is not granted. Make its service principal an owner (the page shows the command), or replace the secret by hand.".to_owned(),
         PasswordRefusal::PolicyForbids => "This tenant's app management policy allows no new client secrets. Use a certificate, or no secret at all, under Credential.".to_owned(),
         PasswordRefusal::PolicyShortens => format!("This tenant's app management policy allows no client secret of {LEAST_LIFE_DAYS} days. Use a certificate, or no secret at all, under Credential."),
         PasswordRefusal::Other(why) => format!("Microsoft Graph did not add a secret ({why}). It is tried again tomorrow."),
-    }
+    };
+    RenewalError::Told(sentence)
 }
 
 pub(super) async fn remove(
@@ -145,7 +154,7 @@ pub(super) async fn remove(
         .microsoft
         .remove_password(&hosts, &registration.object_id, key_id, &token.bearer)
         .await
-        .map_err(|refusal| RenewalError::Told(sentence(&refusal)))
+        .map_err(|refusal| stopped(&refusal))
 }
 
 /// Removes what Muster made and uses no more, once the secret in use has worked for a day. One made

@@ -1,12 +1,11 @@
 //! One request to Graph: a body, or what its absence means.
 
 use super::{Microsoft, wire_trouble};
-use crate::http::status_in_words;
 use muster_domain::{
     Dataset, Enumeration,
     cloud::Hosts,
     fault::{self, Fault},
-    tally,
+    http_status, tally,
 };
 use reqwest::{RequestBuilder, Response};
 use secrecy::{ExposeSecret, SecretString};
@@ -54,9 +53,15 @@ impl Microsoft {
             let response = http.get(url).send().await.map_err(passing)?;
             // The download link is short-lived: whatever is wrong with it, asking Graph for a new one may help.
             if !response.status().is_success() {
+                let status = response.status().as_u16();
+                tracing::info!(
+                    dataset = dataset.name,
+                    status,
+                    "a report's download was refused"
+                );
                 return Err(Fault::Passing(format!(
                     "the report's download failed: {}",
-                    status_in_words(response.status().as_u16())
+                    http_status::in_words(status)
                 )));
             }
             return whole(response, LONGEST_BODY).await;
@@ -107,9 +112,16 @@ async fn accepted(dataset: &Dataset, response: Response, longest: usize) -> Resu
         .await
         .map(|answer| answer.body)
         .unwrap_or_default();
+    let status = status.as_u16();
+    tracing::info!(
+        dataset = dataset.name,
+        status,
+        retry_after,
+        "Microsoft Graph refused a request"
+    );
     Err(fault::classify(
         dataset,
-        status.as_u16(),
+        status,
         retry_after.as_deref(),
         &body,
         crate::now(),

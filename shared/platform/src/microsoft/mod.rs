@@ -2,6 +2,7 @@
 //! domain's to say.
 
 mod graph;
+mod jitter;
 mod paces;
 mod proof;
 mod registration;
@@ -9,6 +10,7 @@ mod secret_policy;
 mod sign_in;
 
 pub use graph::Answer;
+pub use jitter::jitter;
 pub use paces::Paces;
 pub use proof::{KIND, WebIdentity, federated, hint, kind_of, mark};
 pub use registration::{NewPassword, PasswordRefusal, Registration};

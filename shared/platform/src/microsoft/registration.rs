@@ -4,9 +4,10 @@
 //! `Application.ReadWrite.OwnedBy` allows an app on registrations that its service principal owns.
 
 use super::{Microsoft, wire_trouble};
-use crate::http::status_in_words;
 use jiff::Timestamp;
-use muster_domain::{ClientId, cloud::Hosts, datasets::applications::APPLICATIONS, fault::Fault};
+use muster_domain::{
+    ClientId, cloud::Hosts, datasets::applications::APPLICATIONS, fault::Fault, http_status,
+};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -79,6 +80,9 @@ pub enum PasswordRefusal {
     /// The tenant's policy allows only shorter lives.
     #[error("the tenant's policy allows only shorter lives")]
     PolicyShortens,
+    /// Microsoft asks to wait, or has trouble that passes by itself; in words.
+    #[error("Microsoft Graph has trouble that passes by itself: {0}")]
+    Passing(&'static str),
     /// Anything else.
     #[error("Microsoft Graph did not do it: {0}")]
     Other(String),
@@ -209,8 +213,9 @@ impl Microsoft {
             (_, "CredentialInvalidLifetimeAsPerAppPolicy") => PasswordRefusal::PolicyShortens,
             (403, _) => PasswordRefusal::NotAllowed,
             _ if gone => other("No password credential of that id".to_owned()),
-            (_, "") => other(status_in_words(status).to_owned()),
-            (_, code) => other(code.to_owned()),
+            (408 | 429 | 500.., _) => PasswordRefusal::Passing(http_status::in_words(status)),
+            (_, "") => other(http_status::in_words(status).to_owned()),
+            _ => other(format!("{}, {code}", http_status::in_words(status))),
         })
     }
 }

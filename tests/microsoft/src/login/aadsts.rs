@@ -42,6 +42,16 @@ impl Aadsts {
         Self::new(400, error, 90002, message, at)
     }
 
+    /// A refusal with any code, in Microsoft's shape; its message is the simulator's own.
+    pub fn simulated(status: u16, code: u32, at: i64) -> Self {
+        let error = match (status, code) {
+            (500.., _) | (_, 429 | 90_033 | 90_024) => "temporarily_unavailable",
+            (401, _) => "invalid_client",
+            _ => "invalid_request",
+        };
+        Self::new(status, error, code, "A simulated refusal.".to_owned(), at)
+    }
+
     /// `AADSTS…: …`, as pages show it.
     pub fn text(&self) -> String {
         format!("AADSTS{}: {}", self.code, self.message)

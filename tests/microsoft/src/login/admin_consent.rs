@@ -158,12 +158,18 @@ pub async fn answer(
         Err(refusal) => return refused(&refusal),
     };
     let id = tenant.facts.id.to_string();
-    let accepted = parameters
-        .get("decision")
-        .is_some_and(|decision| decision == "accept");
+    let error = tenant.read().consent_error;
+    let accepted = error.is_none()
+        && parameters
+            .get("decision")
+            .is_some_and(|decision| decision == "accept");
     {
         let mut query = url.query_pairs_mut();
-        if !accepted {
+        if let Some(code) = error {
+            let refusal = Aadsts::simulated(400, code, world.clock.now());
+            query.append_pair("error", "access_denied");
+            query.append_pair("error_description", &refusal.text());
+        } else if !accepted {
             query.append_pair("error", "access_denied");
             query.append_pair("error_subcode", "cancel");
             let declined = "AADSTS65004: User declined to consent to access the app.";

@@ -1,6 +1,6 @@
 //! Sign-in: discovery, tokens and admin consent, as `https://login.microsoftonline.com` has them.
 
-mod aadsts;
+pub(crate) mod aadsts;
 mod admin_consent;
 mod assertion;
 mod discovery;
