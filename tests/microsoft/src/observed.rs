@@ -163,10 +163,23 @@ fn status_answer(
     request: &Request,
 ) -> Response {
     let mut response = if seen.origin == Origin::Login {
+        // A refused credential is no transient error.
+        let (error, code, message) = match status {
+            401 => (
+                "invalid_client",
+                7_000_215,
+                "Invalid client secret provided.",
+            ),
+            _ => (
+                "temporarily_unavailable",
+                90_033,
+                "A transient error has occurred. Please try again.",
+            ),
+        };
         let body = serde_json::json!({
-            "error": "temporarily_unavailable",
-            "error_description": "AADSTS90033: A transient error has occurred. Please try again.",
-            "error_codes": [90033],
+            "error": error,
+            "error_description": format!("AADSTS{code}: {message}"),
+            "error_codes": [code],
         });
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
         (status, axum::Json(body)).into_response()
