@@ -36,6 +36,11 @@ impl Reading<'_> {
             (Enumeration::Single, _) => "single object",
             (Enumeration::Full | Enumeration::SnapshotByDay, _) => "last page",
         };
+        self.state.rows = self.rows;
+        if self.rows.unreadable > 0 {
+            self.rows_are_missing();
+            return Ok(());
+        }
         if self.unkeyed > 0 {
             self.state.checkpoint.next_link = None;
             self.state.phase = Phase::Incomplete;
@@ -78,6 +83,25 @@ impl Reading<'_> {
         self.state.phase = Phase::Fresh;
         self.state.last_success_at = Some(ended_at);
         Ok(())
+    }
+
+    /// Some rows of a report could not be read: the others are kept, and nothing is removed, since a
+    /// record that is missing may be one of them.
+    fn rows_are_missing(&mut self) {
+        let rows = match self.rows.unreadable {
+            1 => "1 row of Microsoft's report could not be read".to_owned(),
+            more => format!("{more} rows of Microsoft's report could not be read"),
+        };
+        let kept = match self.read {
+            1 => "The other one is kept".to_owned(),
+            others => format!("The other {others} are kept"),
+        };
+        self.state.checkpoint = Checkpoint::default();
+        self.state.verdict = Verdict::Allowed;
+        self.state.phase = Phase::Incomplete;
+        self.state.trouble = Some(format!(
+            "{rows}. {kept}, and nothing was removed, since a record that is missing may be in such a row. Muster reads the report again at the next sync."
+        ));
     }
 
     /// Holds a whole list against Microsoft's own count, where there is one and it can be had.

@@ -31,11 +31,14 @@ impl Reading<'_> {
             Fault::Passing(why) => format!("Microsoft Graph did not answer properly ({why}). Muster tries again at the next sync; nothing was removed."),
             Fault::TokenRefused => "Microsoft does not accept its own access token. Muster tries again at the next sync.".to_owned(),
             Fault::StateLost => "Microsoft lost the place in the list twice in a row. Muster tries again at the next sync; nothing was removed.".to_owned(),
+            Fault::Unreadable(why) => format!("Microsoft's report came whole, and Muster cannot read it: {why}. What was read before is kept; Muster reads the report again at the next sync."),
             Fault::Refused { status: ..400, code } => format!("Microsoft Graph gave an answer that Muster does not act on: {code}. What was read before is kept."),
             Fault::Refused { status, code } => refused(*status, code),
         };
         self.state.phase = Phase::Incomplete;
         self.state.trouble = Some(trouble);
+        // The rows that could not be read were another run's trouble.
+        self.state.rows.unreadable = 0;
         Ok(())
     }
 

@@ -6,7 +6,7 @@ use muster_domain::{
     ClientId, Dataset, Enumeration, TenantId,
     cloud::Hosts,
     fault::Fault,
-    page::{self, Page},
+    page::{self, NotAPage, Page},
     retry::{self, Tries},
     secret_policy::SecretPolicy,
     state::Counters,
@@ -228,11 +228,16 @@ impl<'a> Graph<'a> {
     }
 }
 
-/// What cannot be read as a page is asked for again: bodies are cut short on the way at times.
+/// What was cut or garbled on its way is asked for again. A report that came whole and cannot be read
+/// is not: the next download brings the same, and Microsoft allows 14 in ten minutes.
+/// <https://learn.microsoft.com/graph/throttling-limits#reports-service-limits>
 fn parse(dataset: &'static Dataset, body: &[u8]) -> Result<Page, Fault> {
     let page = match dataset.enumeration {
         Enumeration::Report => page::from_csv(dataset, body),
         _ => page::from_json(dataset, body),
     };
-    page.map_err(|not_a_page| Fault::Passing(not_a_page.to_string()))
+    page.map_err(|not_a_page| match not_a_page {
+        NotAPage::Csv(why) => Fault::Unreadable(why),
+        other => Fault::Passing(other.to_string()),
+    })
 }

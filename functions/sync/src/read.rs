@@ -15,6 +15,7 @@ use muster_domain::{
     index,
     page::{Entry, Page},
     plan::From,
+    report::ReportRows,
     retry::NextTry,
     state::{Checkpoint, Counters, Phase},
 };
@@ -71,6 +72,8 @@ pub(crate) struct Reading<'a> {
     pub saved_at: Timestamp,
     pub read: u64,
     pub unkeyed: u64,
+    /// What the rows of a report were.
+    pub rows: ReportRows,
     /// The hashes of the next links that were followed.
     links: HashSet<u64>,
 }
@@ -263,6 +266,7 @@ impl<'a> Reading<'a> {
             saved_at: Timestamp::UNIX_EPOCH,
             read,
             unkeyed: 0,
+            rows: ReportRows::default(),
             links: HashSet::new(),
         };
         // A first reading is watched from its beginning.
@@ -328,6 +332,7 @@ impl<'a> Reading<'a> {
         }
         self.empty &= page.entries.is_empty();
         self.unkeyed += page.unkeyed;
+        self.rows += page.rows;
         // What is told to be gone is no object: an answer of removals alone is an empty one.
         let objects = page.entries.iter();
         self.read += objects

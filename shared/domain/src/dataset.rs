@@ -94,6 +94,21 @@ pub enum Key {
     ColumnOr(&'static str, &'static str),
     /// There is only ever one record, of this key.
     Constant(&'static str),
+    /// A sign-in name, which several rows of a report may share.
+    Shared(&'static SharedName),
+}
+
+/// How the rows of a report that share a sign-in name are told apart (`report/shared_names.rs`).
+#[derive(Debug, PartialEq, Eq)]
+pub struct SharedName {
+    /// The column of the name.
+    pub column: &'static str,
+    /// The column that says that a row is of somebody deleted: such a row matters least.
+    pub deleted: &'static str,
+    /// The columns of the last activity: the row with the latest matters most.
+    pub activity: &'static [&'static str],
+    /// The columns that tell rows of one name apart: those that do not move from day to day.
+    pub beside: &'static [&'static str],
 }
 
 /// One column of a dataset.

@@ -62,6 +62,16 @@ fn section(page: &mut String, dataset: &Dataset) {
         Key::Column(name) => format!("`{name}`"),
         Key::ColumnOr(name, other) => format!("`{name}`, or `{other}` where it is absent"),
         Key::Constant(key) => format!("there is one record, `{key}`"),
+        Key::Shared(shared) => format!(
+            "`{}`, in lower case; rows that share one, or name nobody, are told apart by {}",
+            shared.column,
+            shared
+                .beside
+                .iter()
+                .map(|name| format!("`{name}`"))
+                .collect::<Vec<_>>()
+                .join(", ")
+        ),
     };
     let facts = [
         (

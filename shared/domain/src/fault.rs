@@ -29,6 +29,9 @@ pub enum Fault {
     /// The cloud does not have the call.
     #[error("this cloud does not have the call")]
     NotInCloud,
+    /// The answer came whole and cannot be read: another try brings the same.
+    #[error("the answer cannot be read: {0}")]
+    Unreadable(String),
     /// The request itself is refused; trying again changes nothing.
     #[error("Microsoft Graph refused the request with {status} {code}")]
     Refused {

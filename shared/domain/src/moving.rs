@@ -108,6 +108,7 @@ impl Mark {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dataset::Key;
     use crate::{
         Record,
         datasets::{ALL, managed_devices::MANAGED_DEVICES, users::USERS},
@@ -191,7 +192,10 @@ mod tests {
                 dataset.name
             );
             assert_eq!(Moving::of(dataset).columns.len(), dataset.volatile.len());
-            let key = format!("{:?}", dataset.key);
+            let key = match dataset.key {
+                Key::Shared(shared) => format!("{:?} {:?}", shared.column, shared.beside),
+                key => format!("{key:?}"),
+            };
             for name in dataset.volatile {
                 assert!(!key.contains(&format!("{name:?}")), "{name} is a key");
             }

@@ -4,7 +4,11 @@
 //! names would double its size, and a DynamoDB write is billed by the kilobyte. Position is
 //! therefore identity: columns are appended to a dataset, never reordered.
 
-use crate::dataset::{Column, Dataset, Key, Kind};
+use crate::{
+    dataset::{Column, Dataset, Key, Kind},
+    report::NO_NAME,
+    spelling,
+};
 use memchr::{memchr, memchr2};
 use serde_json::Value;
 
@@ -54,6 +58,7 @@ impl Record {
             Key::Column(name) => text(name)?,
             Key::ColumnOr(name, other) => text(name).or_else(|| text(other))?,
             Key::Constant(key) => key.to_owned(),
+            Key::Shared(shared) => text(shared.column).unwrap_or_else(|| NO_NAME.to_owned()),
         };
         Some(Self { key, values })
     }
@@ -199,8 +204,8 @@ pub(crate) fn convert(kind: Kind, value: std::borrow::Cow<'_, Value>) -> Value {
 /// The same for a text.
 pub(crate) fn convert_text(kind: Kind, text: &str) -> Value {
     match kind {
-        Kind::DateTime => date_time(text),
-        Kind::Date => date(text),
+        Kind::DateTime => spelling::date_time(text),
+        Kind::Date => spelling::date(text),
         _ => Value::from(text),
     }
 }
@@ -233,15 +238,11 @@ pub fn from_cell(kind: Kind, cell: &str) -> Value {
     }
     let text = || Value::String(cell.to_owned());
     match kind {
-        Kind::Bool if cell.eq_ignore_ascii_case("true") => Value::Bool(true),
-        Kind::Bool if cell.eq_ignore_ascii_case("false") => Value::Bool(false),
-        Kind::Integer => cell.parse::<i64>().map_or_else(|_| text(), Value::from),
-        Kind::Decimal => match cell.parse::<f64>() {
-            Ok(number) if number.is_finite() => Value::from(number),
-            _ => text(),
-        },
-        Kind::Date => date(cell),
-        Kind::DateTime => date_time(cell),
+        Kind::Bool => spelling::flag(cell).map_or_else(text, Value::from),
+        Kind::Integer => spelling::integer(cell).map_or_else(text, Value::from),
+        Kind::Decimal => spelling::decimal(cell).map_or_else(text, Value::from),
+        Kind::Date => spelling::date(cell),
+        Kind::DateTime => spelling::date_time(cell),
         Kind::Texts | Kind::Skus => {
             let parts = split_products(cell).into_iter().map(str::trim);
             parts
@@ -249,7 +250,7 @@ pub fn from_cell(kind: Kind, cell: &str) -> Value {
                 .map(Value::from)
                 .collect()
         }
-        Kind::Bool | Kind::Text | Kind::Sku | Kind::Json => text(),
+        Kind::Text | Kind::Sku | Kind::Json => text(),
     }
 }
 
@@ -267,21 +268,6 @@ fn split_products(cell: &str) -> Vec<&str> {
     }
     parts.push(&cell[from..]);
     parts
-}
-
-fn date_time(text: &str) -> Value {
-    if text.is_empty() || text.starts_with("0001-01-01") {
-        return Value::Null;
-    }
-    let instant = text.parse::<jiff::Timestamp>();
-    Value::String(instant.map_or_else(|_| text.to_owned(), |instant| instant.to_string()))
-}
-
-fn date(text: &str) -> Value {
-    if text.is_empty() || text.starts_with("0001-01-01") {
-        return Value::Null;
-    }
-    Value::String(text.to_owned())
 }
 
 #[cfg(test)]
@@ -329,7 +315,7 @@ mod tests {
 
     #[test]
     fn never_is_absent_and_nonsense_is_kept() {
-        let at = |text: &str| date_time(text);
+        let at = spelling::date_time;
         assert_eq!(at("0001-01-01T00:00:00Z"), Value::Null);
         assert_eq!(
             at("9999-12-31T23:59:59.9999999Z"),

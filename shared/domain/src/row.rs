@@ -8,6 +8,7 @@ mod cell;
 use crate::{
     dataset::{Dataset, Key, Kind},
     record::{self, LONGEST_KEY, Record},
+    report::NO_NAME,
 };
 use cell::{Cell, Each, in_a_list, push};
 use serde::{
@@ -94,6 +95,7 @@ impl RowReader {
             .collect();
         let keys = match dataset.key {
             Key::Column(name) => vec![name],
+            Key::Shared(shared) => vec![shared.column],
             Key::ColumnOr(name, other) => vec![name, other],
             Key::Constant(_) => Vec::new(),
         };
@@ -152,7 +154,11 @@ impl RowReader {
             };
             (1..=LONGEST_KEY).contains(&key.len()).then_some(key)
         });
-        texts.next()
+        let key = texts.next();
+        match self.dataset.key {
+            Key::Shared(_) => key.or_else(|| Some(NO_NAME.to_owned())),
+            _ => key,
+        }
     }
 }
 

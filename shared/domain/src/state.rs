@@ -1,6 +1,8 @@
 //! Where each dataset of a tenant stands: the stored facts behind every "fresh" and every gap.
 
-use crate::{Dataset, Verdict, index::IndexMark, retry::NextTry, summary::Counts, tally};
+use crate::{
+    Dataset, Verdict, index::IndexMark, report::ReportRows, retry::NextTry, summary::Counts, tally,
+};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -40,6 +42,9 @@ pub struct DatasetState {
     /// was not believed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fell_short: Option<u64>,
+    /// What the rows of the last report were, beside those that are simply kept.
+    #[serde(default, skip_serializing_if = "ReportRows::is_empty")]
+    pub rows: ReportRows,
     /// The stored index, where it may be believed; absent while the dataset is being written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub index: Option<IndexMark>,
@@ -242,6 +247,7 @@ impl DatasetState {
             checkpoint: Checkpoint::default(),
             complete: None,
             fell_short: None,
+            rows: ReportRows::default(),
             index: None,
             held_removal: None,
             removal_allowed: false,

@@ -149,6 +149,7 @@ fn the_key_is_a_column_and_comes_first() {
     for dataset in ALL {
         let (first, other) = match dataset.key {
             Key::Column(name) => (name, name),
+            Key::Shared(shared) => (shared.column, shared.column),
             Key::ColumnOr(name, other) => (name, other),
             Key::Constant(_) => continue,
         };

@@ -17,15 +17,24 @@
 //! | `empty` | 200 with `"value": []` and no next link |
 //! | `sync-state-not-found` | 404 `syncStateNotFound` |
 //! | `half-gzip` | the answer claims to be gzip and ends halfway through it |
+//! | `bad-rows:3` | the last 3 rows of the usage report cannot be read: too few fields, an unquoted comma, an open quote |
+//! | `placeholder-rows:5` | its last 5 rows are named `(Unknown)` |
+//! | `deleted-namesakes:2` | its first 2 rows come again as somebody deleted of the same sign-in name |
+//! | `dates-with-time` | its dates are written `2024-01-05T00:00:00Z` |
+//! | `semicolons` | semicolons stand between its fields |
+//! | `cut-row` | it ends within its last row, in a body that is whole |
 //! | `aadsts:90033`, `aadsts:50196:400`, `aadsts:90033:503:30` | the token endpoint refuses with that code; with status 400 or the one given, and with `Retry-After` |
 //! | `nonpremium` | 403 `Authentication_RequestFromNonPremiumTenantOrB2CTenant` |
 //!
 //! For example `users/delta#2=503,secureScores#1x3=429:2`; `users/delta#1x*=429:1` throttles for ever, and
-//! `oauth2/v2.0/token#1x*=aadsts:90033:503` gives no token.
+//! `oauth2/v2.0/token#1x*=aadsts:90033:503` gives no token. A report's rows are in the file that it redirects
+//! to: `Detail.csv#1x9=bad-rows:3`.
 
 use std::str::FromStr;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
+
+use crate::csv_faults::CsvFault;
 
 /// One thing that goes wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,6 +76,8 @@ pub enum FaultKind {
     NonPremium,
     /// The answer claims to be gzip and ends halfway through it.
     HalfGzip,
+    /// The usage report is odd.
+    Csv(CsvFault),
     /// This very answer.
     Answer(ScriptedAnswer),
 }
@@ -203,11 +214,14 @@ impl FromStr for Fault {
                 aadsts(refusal).ok_or_else(|| fail("write aadsts:CODE[:STATUS[:RETRY-AFTER]]"))?
             }
             ("foreign", Some(host)) => FaultKind::ForeignNextLink(host.to_owned()),
-            (status, retry_after) => {
-                let status = status.parse().ok().filter(|s| (400..600).contains(s));
-                let status = status.ok_or_else(|| fail("an unknown KIND"))?;
-                FaultKind::Status(status, retry_after.map(str::to_owned))
-            }
+            (word, argument) => match CsvFault::parse(word, argument) {
+                Some(odd) => FaultKind::Csv(odd),
+                None => {
+                    let status = word.parse().ok().filter(|s| (400..600).contains(s));
+                    let status = status.ok_or_else(|| fail("an unknown KIND"))?;
+                    FaultKind::Status(status, argument.map(str::to_owned))
+                }
+            },
         };
         Ok(Self {
             path_contains: path.to_owned(),

@@ -22,6 +22,7 @@
 mod bodies;
 mod clock;
 mod control;
+mod csv_faults;
 mod faults;
 mod graph;
 mod json;
@@ -41,6 +42,7 @@ mod tenant;
 mod tenant_handle;
 mod world;
 
+pub use csv_faults::CsvFault;
 pub use faults::{Fault, FaultKind, ParseFaultError, ScriptedAnswer};
 pub use options::{Cloud, Options, PERMISSIONS, TenantOptions};
 pub use request_log::{Origin, Request};

@@ -134,6 +134,12 @@ async fn strike(fault: FaultKind, seen: &Observed, request: Request, next: Next)
             GraphError::new(404, "syncStateNotFound", message).into_response()
         }
         FaultKind::NonPremium => GraphError::not_premium().into_response(),
+        FaultKind::Csv(odd) => {
+            rewrite(next.run(request).await, move |body| {
+                Body::from(odd.apply(&String::from_utf8_lossy(&body)))
+            })
+            .await
+        }
         FaultKind::Answer(answer) => scripted(&answer, seen),
         FaultKind::HalfGzip => {
             let mut response = rewrite(next.run(request).await, half_gzip).await;

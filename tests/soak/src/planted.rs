@@ -47,6 +47,7 @@ const STATE: &str = "shared/domain/src/state.rs";
 const TALLY: &str = "shared/domain/src/tally.rs";
 const FAULT: &str = "shared/domain/src/fault.rs";
 const PAGE: &str = "shared/domain/src/page.rs";
+const REPORT: &str = "shared/domain/src/report/mod.rs";
 const CLOUD: &str = "shared/domain/src/cloud.rs";
 const MOVING: &str = "shared/domain/src/moving.rs";
 const INDEX: &str = "shared/domain/src/index.rs";
@@ -236,7 +237,7 @@ pub const BUGS: &[Bug] = &[
                 "if page.concealed > 0 && !PLANTED {",
             ),
             at(
-                PAGE,
+                REPORT,
                 "Some(record) if is_concealed(&record.key) =>",
                 "Some(record) if !PLANTED && is_concealed(&record.key) =>",
             ),
@@ -468,9 +469,9 @@ pub const BUGS: &[Bug] = &[
     bug(
         "a report without the column of its key names nobody",
         &[at(
-            PAGE,
-            "    if !keyed {\n",
-            "    if !keyed && !PLANTED {\n",
+            REPORT,
+            "        keyed.then(|| Self {",
+            "        (keyed || PLANTED).then(|| Self {",
         )],
     ),
     bug(

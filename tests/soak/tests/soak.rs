@@ -11,6 +11,7 @@ mod soak {
     mod nothing_changed;
     mod planted;
     mod quirks;
+    mod reports;
     mod schedules;
     mod throttling;
     mod waits;

@@ -291,6 +291,9 @@ fn dataset_of_tenant() -> Value {
             "began_at": time(), "ended_at": time(), "objects": whole(), "proof": text(),
             "counted": maybe(whole()),
         }))),
+        "rows": object(json!({
+            "unreadable": whole(), "nameless": whole(), "sharing": whole(), "merged": whole(),
+        })),
     }))
 }
 

@@ -204,6 +204,7 @@ fn dataset_row(view: &IntegrationView, dataset: &DatasetView, now: Timestamp) ->
                         @if let Some(counted) = whole.counted { "; Microsoft's own count says " (count(counted)) }
                     }
                 }
+                @for sentence in words::report_rows(&dataset.rows) { p.muted.small { (sentence) } }
                 @if let Some(answer) = &dataset.answered_removal {
                     p.muted.small {
                         (count(answer.records)) " of " (count(answer.of)) " missing records "

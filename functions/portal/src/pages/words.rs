@@ -2,7 +2,9 @@
 
 use jiff::Timestamp;
 use maud::{Markup, html};
-use muster_domain::{Column, Dataset, Kind, expiry, integration::Status, sku::Names};
+use muster_domain::{
+    Column, Dataset, Kind, expiry, integration::Status, report::ReportRows, sku::Names,
+};
 use serde_json::Value;
 
 /// A number with thousands apart: `12,345`.
@@ -242,6 +244,34 @@ pub fn proof(proof: &str) -> &str {
         "single object" => "the one object there is",
         other => other,
     }
+}
+
+/// What there is to tell of a report's rows. The rows that could not be read are told by the
+/// dataset's trouble.
+pub fn report_rows(rows: &ReportRows) -> Vec<String> {
+    let some = |count: u64, one: &str, many: &str| match count {
+        0 => None,
+        1 => Some(format!("1 row {one}")),
+        more => Some(format!("{} rows {many}", self::count(more))),
+    };
+    let sentences = [
+        some(
+            rows.nameless,
+            "names nobody, such as (Unknown): it is a record of its own",
+            "name nobody, such as (Unknown): each is a record of its own",
+        ),
+        some(
+            rows.sharing,
+            "shares a sign-in name with another: each is a record of its own",
+            "share a sign-in name with another, such as somebody deleted: each is a record of its own",
+        ),
+        some(
+            rows.merged,
+            "came twice and is kept once",
+            "came more than once and are kept once",
+        ),
+    ];
+    sentences.into_iter().flatten().collect()
 }
 
 #[cfg(test)]

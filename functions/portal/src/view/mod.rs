@@ -11,6 +11,7 @@ use muster_domain::{
     datasets::{self, subscribed_skus::SUBSCRIBED_SKUS, subscriptions::SUBSCRIPTIONS},
     figure::{Figure, Source},
     integration::{PermissionState, Problem, Status},
+    report::ReportRows,
     state::{AnsweredRemoval, Completeness, Counters, HeldRemoval, Phase},
     summary::Counts,
 };
@@ -78,7 +79,8 @@ pub struct DatasetView {
     pub label: String,
     /// The verdict in a sentence, with what to do.
     pub sentence: String,
-    /// Records held; `None` until some enumeration was whole, so that an unknown is never 0.
+    /// Records held; `None` until some enumeration was whole, or a report but for rows that could not
+    /// be read, so that an unknown is never 0.
     pub records: Option<u64>,
     /// When the data was last known to be whole and current.
     pub last_success_at: Option<Timestamp>,
@@ -103,6 +105,8 @@ pub struct DatasetView {
     /// When the records held were last known to be all there is.
     #[serde(skip)]
     pub complete_as_of: Option<Timestamp>,
+    /// What the rows of the last report were, beside those that are simply kept.
+    pub rows: ReportRows,
     /// The dataset itself.
     #[serde(skip)]
     pub dataset: &'static Dataset,
@@ -284,7 +288,7 @@ impl DatasetView {
             label: verdict.label(),
             sentence: verdict.sentence(),
             verdict,
-            records: state.countable().then_some(state.records),
+            records: (state.countable() || state.rows.unreadable > 0).then_some(state.records),
             last_success_at: state.last_success_at,
             complete_as_of: state.complete_as_of(),
             last_attempt_at: state.last_attempt_at,
@@ -296,6 +300,7 @@ impl DatasetView {
             removal_allowed: state.removal_allowed,
             answered_removal: state.answered_removal,
             completeness: state.complete,
+            rows: state.rows,
             dataset,
         }
     }
@@ -314,7 +319,7 @@ impl DatasetView {
     /// Whether what is held is the whole of what there was at `last_success_at`, and may be read
     /// still.
     pub fn complete(&self) -> bool {
-        self.records.is_some() && self.verdict.allows()
+        self.completeness.is_some() && self.verdict.allows()
     }
 }
 

@@ -1,6 +1,10 @@
 //! Active users: the usage report of who used which service when.
 
-use crate::{Column, Dataset, Enumeration, Kind, Permission, dataset::Key, pace::Service};
+use crate::{
+    Column, Dataset, Enumeration, Kind, Permission,
+    dataset::{Key, SharedName},
+    pace::Service,
+};
 
 /// Who used which service when, over the last 30 days.
 pub const ACTIVE_USERS: Dataset = Dataset {
@@ -13,7 +17,26 @@ pub const ACTIVE_USERS: Dataset = Dataset {
     service: Service::UsageReport("active_users"),
     enumeration: Enumeration::Report,
     count: None,
-    key: Key::Column("user_principal_name"),
+    key: Key::Shared(&SharedName {
+        column: "user_principal_name",
+        deleted: "is_deleted",
+        activity: &[
+            "exchange_last_activity_date",
+            "one_drive_last_activity_date",
+            "share_point_last_activity_date",
+            "skype_for_business_last_activity_date",
+            "yammer_last_activity_date",
+            "teams_last_activity_date",
+        ],
+        beside: &[
+            "display_name",
+            "deleted_date",
+            "exchange_license_assign_date",
+            "teams_license_assign_date",
+            "one_drive_license_assign_date",
+            "share_point_license_assign_date",
+        ],
+    }),
     columns: &[
         Column::new(
             "user_principal_name",

@@ -94,10 +94,11 @@ impl Integration {
             if let Some(trouble) = &state.trouble
                 && state.phase == crate::state::Phase::Incomplete
             {
-                // Throttling passes by itself: there is nothing for a person to do.
+                // Throttling passes by itself, and nobody but Microsoft can mend a row of its report.
+                let mendable = state.next_try.is_none() && state.rows.unreadable == 0;
                 say(
                     "incomplete",
-                    state.next_try.is_none(),
+                    mendable,
                     format!("{title}: {trouble}"),
                     state.last_attempt_at,
                 );

@@ -1,7 +1,7 @@
 //! One value of an object, written as its column has it.
 
 use super::{Any, other};
-use crate::{dataset::Kind, record};
+use crate::{dataset::Kind, record, spelling};
 use serde::{
     Deserialize, Deserializer,
     de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor, value},
@@ -51,7 +51,7 @@ impl<'de> Visitor<'de> for Cell<'_> {
     fn visit_str<E>(self, text: &str) -> Result<(), E> {
         let changes = match self.kind {
             Kind::DateTime => !is_plain_instant(text),
-            Kind::Date => text.is_empty() || text.starts_with("0001"),
+            Kind::Date => !spelling::is_plain_date(text) || text.starts_with("0001"),
             _ => false,
         };
         if changes {

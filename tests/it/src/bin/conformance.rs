@@ -220,6 +220,7 @@ fn key(of: &Dataset, object: &Value) -> Option<String> {
     };
     match of.key {
         Key::Column(name) => text(name),
+        Key::Shared(shared) => text(shared.column).map(|name| name.to_lowercase()),
         Key::ColumnOr(name, other) => text(name).or_else(|| text(other)),
         Key::Constant(key) => Some(key.to_owned()),
     }

@@ -1,0 +1,273 @@
+//! Usage reports: CSV, read row by row, so that one bad row costs itself alone.
+//!
+//! The columns are found by their headers, in whatever order, number and casing they come
+//! (Microsoft adds, removes and reorders them). A row with more or fewer fields than the header is
+//! counted and left out. A file that ends within a row was cut on its way, which is worth another
+//! try; a bad row comes again with the next download, and is not.
+
+mod row_split;
+mod shared_names;
+
+pub use shared_names::NO_NAME;
+
+use crate::{
+    dataset::{Dataset, Key},
+    page::{Entry, NotAPage, Page, is_concealed},
+    record::{Record, from_cell},
+};
+use memchr::memchr;
+use row_split::{Fields, LONGEST_ROW, Split, split};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use shared_names::Names;
+
+/// What a report's rows were, beside those that are simply kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ReportRows {
+    /// Rows that could not be read, and are left out.
+    pub unreadable: u64,
+    /// Rows whose name names nobody, such as `(Unknown)`; each is a record of its own.
+    pub nameless: u64,
+    /// Rows that share a sign-in name with another and differ from it; each is a record of its own.
+    pub sharing: u64,
+    /// Rows that equal another of the same sign-in name, and are kept once.
+    pub merged: u64,
+}
+
+impl ReportRows {
+    /// Whether there is nothing to tell.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl std::ops::AddAssign for ReportRows {
+    fn add_assign(&mut self, other: Self) {
+        self.unreadable += other.unreadable;
+        self.nameless += other.nameless;
+        self.sharing += other.sharing;
+        self.merged += other.merged;
+    }
+}
+
+/// Reads a report, as much of it at a time as there is.
+#[derive(Debug)]
+pub struct ReportReader<'d> {
+    dataset: &'d Dataset,
+    header: Option<Header>,
+    fields: Fields,
+    names: Option<Names<'d>>,
+    page: Page,
+}
+
+/// The first row.
+#[derive(Debug)]
+struct Header {
+    delimiter: u8,
+    /// Where each column of the dataset is.
+    places: Vec<Option<usize>>,
+    /// How many fields a row has.
+    fields: usize,
+    /// How many it has at least: headers at the end may be blank.
+    named: usize,
+}
+
+/// Semicolons where a comma is the decimal sign; tabs from a spreadsheet.
+const DELIMITERS: [u8; 3] = [b',', b';', b'\t'];
+
+impl<'d> ReportReader<'d> {
+    /// Begins a report.
+    pub fn new(dataset: &'d Dataset) -> Self {
+        let names = match dataset.key {
+            Key::Shared(shared) => Some(Names::new(dataset, shared)),
+            _ => None,
+        };
+        Self {
+            dataset,
+            header: None,
+            fields: Fields::default(),
+            names,
+            page: Page::default(),
+        }
+    }
+
+    /// Reads the whole rows at the beginning of these bytes and returns how many bytes they were; the
+    /// rest is to be given again with what follows it. `last` says that nothing follows.
+    ///
+    /// # Errors
+    /// When the file was cut or garbled on its way, or is no report of this dataset.
+    pub fn read(&mut self, bytes: &[u8], last: bool) -> Result<usize, NotAPage> {
+        let mut at = 0;
+        while at < bytes.len() {
+            let rest = &bytes[at..];
+            let Some(header) = &self.header else {
+                let Some(length) = self.read_header(rest, last)? else {
+                    break;
+                };
+                at += length;
+                continue;
+            };
+            let length = match split(rest, header.delimiter, last, &mut self.fields) {
+                Split::Row { bytes, ended } => {
+                    whole(&rest[..bytes])?;
+                    self.row(ended)?;
+                    bytes
+                }
+                Split::Broken { bytes } => {
+                    whole(&rest[..bytes])?;
+                    self.page.rows.unreadable += 1;
+                    bytes
+                }
+                Split::Cut => {
+                    whole(rest)?;
+                    return Err(cut("it ends within a row"));
+                }
+                Split::More if rest.len() > LONGEST_ROW => {
+                    return Err(NotAPage::Csv("a row is too long".to_owned()));
+                }
+                Split::More => break,
+            };
+            at += length;
+        }
+        Ok(at)
+    }
+
+    /// Ends the report.
+    ///
+    /// # Errors
+    /// When there was no header.
+    pub fn finish(mut self) -> Result<Page, NotAPage> {
+        if self.header.is_none() {
+            return Err(cut("it is empty"));
+        }
+        if let Some(names) = self.names {
+            names.finish(&mut self.page.entries, &mut self.page.rows);
+        }
+        Ok(self.page)
+    }
+
+    /// Finds the columns; `None` where the first row goes on behind these bytes.
+    fn read_header(&mut self, bytes: &[u8], last: bool) -> Result<Option<usize>, NotAPage> {
+        const BOM: &[u8] = b"\xEF\xBB\xBF";
+        if !last && bytes.len() < BOM.len() {
+            return Ok(None);
+        }
+        let line = bytes.strip_prefix(BOM).unwrap_or(bytes);
+        let skipped = bytes.len() - line.len();
+        if matches!(line.trim_ascii_start().first(), Some(b'<' | b'{')) {
+            return Err(cut("it is a page or a message, no report"));
+        }
+        let mut length = None;
+        for delimiter in DELIMITERS {
+            match split(line, delimiter, last, &mut self.fields) {
+                Split::More if line.len() <= LONGEST_ROW => return Ok(None),
+                Split::Row { bytes, ended } => {
+                    whole(&line[..bytes])?;
+                    if self.fields.are_blank() && ended {
+                        return Ok(Some(skipped + bytes));
+                    }
+                    if !ended {
+                        return Err(cut("it ends within its first row"));
+                    }
+                    length = Some(skipped + bytes);
+                    if let Some(header) = Header::find(self.dataset, &self.fields, delimiter) {
+                        self.header = Some(header);
+                        return Ok(length);
+                    }
+                }
+                Split::Cut => {
+                    whole(line)?;
+                    return Err(cut("it ends within its first row"));
+                }
+                Split::Broken { .. } | Split::More => {}
+            }
+        }
+        let why = match length {
+            Some(_) => "the column that names its rows is missing",
+            None => "its first row cannot be read",
+        };
+        Err(NotAPage::Csv(why.to_owned()))
+    }
+
+    fn row(&mut self, ended: bool) -> Result<(), NotAPage> {
+        let (Some(header), fields) = (&self.header, &self.fields) else {
+            return Ok(());
+        };
+        if fields.are_blank() {
+            return Ok(());
+        }
+        if fields.len() < header.named && !ended {
+            return Err(cut("it ends within a row"));
+        }
+        let surplus = fields.iter().skip(header.fields);
+        if fields.len() < header.named || surplus.into_iter().any(|field| !field.trim().is_empty())
+        {
+            self.page.rows.unreadable += 1;
+            return Ok(());
+        }
+        let mut place = header.places.iter();
+        let record = Record::project(self.dataset, |column| {
+            let place = place.next().copied().flatten();
+            let cell = place.and_then(|place| fields.get(place));
+            from_cell(column.kind, cell.unwrap_or_default())
+        });
+        let page = &mut self.page;
+        match record {
+            Some(record) if is_concealed(&record.key) => page.concealed += 1,
+            Some(record) if record.values.iter().all(Value::is_null) => page.rows.unreadable += 1,
+            Some(record) => match &mut self.names {
+                Some(names) => names.take(record, &mut page.entries),
+                None => page.entries.push(Entry::Is(record.into())),
+            },
+            None => page.unkeyed += 1,
+        }
+        Ok(())
+    }
+}
+
+impl Header {
+    /// The header, where these are the fields of one: it has the column of the key.
+    fn find(dataset: &Dataset, fields: &Fields, delimiter: u8) -> Option<Self> {
+        let headers: Vec<&str> = fields.iter().map(str::trim).collect();
+        // Of two columns with one header the first is read.
+        let place = |source: &str| headers.iter().position(|h| h.eq_ignore_ascii_case(source));
+        let places: Vec<Option<usize>> = dataset
+            .columns
+            .iter()
+            .map(|column| place(column.source))
+            .collect();
+        let has = |name: &str| {
+            let column = dataset.column(name);
+            column.is_some_and(|column| places[column].is_some())
+        };
+        let keyed = match dataset.key {
+            Key::Column(name) => has(name),
+            Key::ColumnOr(name, other) => has(name) || has(other),
+            Key::Shared(shared) => has(shared.column),
+            Key::Constant(_) => places.iter().any(Option::is_some),
+        };
+        let named = headers.iter().rposition(|header| !header.is_empty());
+        keyed.then(|| Self {
+            delimiter,
+            places,
+            fields: headers.len(),
+            named: named.map_or(0, |last| last + 1),
+        })
+    }
+}
+
+fn cut(why: &str) -> NotAPage {
+    NotAPage::Cut(why.to_owned())
+}
+
+/// A file that was garbled on its way holds bytes that are no text.
+fn whole(bytes: &[u8]) -> Result<(), NotAPage> {
+    match memchr(0, bytes) {
+        Some(_) => Err(cut("it holds bytes that are no text")),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,217 @@
+use super::*;
+use crate::datasets::active_users::ACTIVE_USERS;
+use proptest::prelude::*;
+
+const HEADER: &str = "User Principal Name,Display Name,Is Deleted,Teams Last Activity Date";
+
+fn read(rows: &str) -> Page {
+    let body = format!("{HEADER}\r\n{rows}");
+    crate::page::from_csv(&ACTIVE_USERS, body.as_bytes()).expect("it is a report")
+}
+
+fn records(page: &Page) -> Vec<Record> {
+    let rows = page.entries.iter().filter_map(|entry| match entry {
+        Entry::Is(row) => row.record(&ACTIVE_USERS).ok(),
+        Entry::Gone(_) => None,
+    });
+    rows.collect()
+}
+
+fn keys(page: &Page) -> Vec<String> {
+    let mut keys: Vec<String> = records(page).into_iter().map(|r| r.key).collect();
+    keys.sort();
+    keys
+}
+
+#[test]
+fn rows_that_share_a_placeholder_are_each_a_record() {
+    let unknown = |name: &str| format!("(Unknown),{name},True,\n");
+    let people = "ann@b.example,Ann,False,\nbob@b.example,Bob,False,\n";
+    let rows = people.to_owned() + &unknown("A") + &unknown("B") + &unknown("C") + &unknown("C");
+    let page = read(&rows);
+    let expected = ReportRows {
+        nameless: 4,
+        ..ReportRows::default()
+    };
+    assert_eq!((page.entries.len(), page.rows), (6, expected));
+    // In another order, and on a day on which one of them is alone, each has the key it had.
+    let other = unknown("C") + &unknown("B") + people + &unknown("C") + &unknown("A");
+    assert_eq!(keys(&page), keys(&read(&other)));
+    let alone = keys(&read(&unknown("B")));
+    assert!(keys(&page).contains(&alone[0]), "{alone:?}");
+}
+
+#[test]
+fn an_empty_name_is_a_record_and_an_empty_row_is_none() {
+    let page = read(",Ann,False,\n,Bob,False,\n,,,\n\n");
+    assert_eq!((page.entries.len(), page.unkeyed), (2, 0));
+    assert_eq!(page.rows.nameless, 2);
+}
+
+#[test]
+fn of_two_rows_of_one_name_the_person_who_is_there_has_the_name() {
+    let there = "ann@b.example,Ann,False,2026-01-01\n";
+    let gone = "ann@b.example,Ann Old,True,2026-01-09\n";
+    for rows in [format!("{there}{gone}"), format!("{gone}{there}")] {
+        let page = read(&rows);
+        let ann = records(&page);
+        let ann = ann.iter().find(|record| record.key == "ann@b.example");
+        let name = ann.map(|ann| ann.get(&ACTIVE_USERS, "display_name").clone());
+        assert_eq!(name, Some(Value::from("Ann")));
+        assert_eq!((page.entries.len(), page.rows.sharing), (2, 2));
+    }
+    let earlier = "ann@b.example,One,False,2026-01-01\n";
+    let later = "ANN@b.example,Two,False,2026-01-02T00:00:00Z\n";
+    let page = read(&format!("{earlier}{later}"));
+    let ann = records(&page);
+    let ann = ann.iter().find(|record| record.key == "ann@b.example");
+    let name = ann.map(|ann| ann.get(&ACTIVE_USERS, "display_name").clone());
+    assert_eq!(name, Some(Value::from("Two")), "names differ in case alone");
+}
+
+#[test]
+fn a_row_that_comes_twice_is_kept_once_and_counted() {
+    let page = read("ann@b.example,Ann,False,\nann@b.example,Ann,False,\n");
+    assert_eq!((page.entries.len(), page.rows.merged), (1, 1));
+    assert_eq!(page.rows.sharing, 0);
+}
+
+#[test]
+fn a_bad_row_costs_itself_alone() {
+    for (bad, rows) in [
+        ("too,few", 1),
+        ("\"unquoted\",comma,in,it@b.example,5", 1),
+        ("x@b.example,Smith, John,False,2026-01-01", 1),
+        ("x@b.example,\"never closed,False,", 1),
+        ("x@b.example,\"a\" b,False,", 1),
+    ] {
+        let page = read(&format!(
+            "ann@b.example,Ann,False,\n{bad}\nbob@b.example,Bob,False,\n"
+        ));
+        assert_eq!(keys(&page), ["ann@b.example", "bob@b.example"], "{bad}");
+        assert_eq!(page.rows.unreadable, rows, "{bad}");
+    }
+    let not_text = [
+        HEADER.as_bytes(),
+        b"\nx\xFF@b.example,,,\nann@b.example,,,\n",
+    ]
+    .concat();
+    let page = crate::page::from_csv(&ACTIVE_USERS, &not_text).expect("it is a report");
+    assert_eq!((page.entries.len(), page.rows.unreadable), (1, 1));
+}
+
+#[test]
+fn a_report_that_ends_within_a_row_was_cut_on_its_way() {
+    let whole = format!("{HEADER}\nann@b.example,\"Ann, A\",False,2026-01-01\n");
+    for cut in ["User Principal Name,Disp", HEADER, ""] {
+        let read = crate::page::from_csv(&ACTIVE_USERS, cut.as_bytes());
+        assert!(matches!(read, Err(NotAPage::Cut(_))), "{cut}: {read:?}");
+    }
+    let row = HEADER.len() + 1;
+    let last_field = whole.rfind(',').expect("it has fields") + 1;
+    for end in row + 1..last_field {
+        let read = crate::page::from_csv(&ACTIVE_USERS, &whole.as_bytes()[..end]);
+        assert!(matches!(read, Err(NotAPage::Cut(_))), "{end}: {read:?}");
+    }
+    for garbled in ["a\u{0}b,c\n", "a,b,c,d\u{0}"] {
+        let read = crate::page::from_csv(&ACTIVE_USERS, format!("{HEADER}\n{garbled}").as_bytes());
+        assert!(matches!(read, Err(NotAPage::Cut(_))), "{garbled}: {read:?}");
+    }
+    // A last row without a line end that has all its fields is whole.
+    let page = read("ann@b.example,Ann,False,2026-01-01");
+    assert_eq!(page.entries.len(), 1);
+}
+
+#[test]
+fn a_report_without_the_column_of_its_names_is_not_worth_another_try() {
+    for body in [
+        &b"Display Name,Is Deleted\nZ,False\n"[..],
+        b"\xFF\xFEU\n",
+        b"\"a\" b\n",
+    ] {
+        let read = crate::page::from_csv(&ACTIVE_USERS, body);
+        assert!(matches!(read, Err(NotAPage::Csv(_))), "{body:?}: {read:?}");
+    }
+    for passing in [&b"<html>,</html>\n"[..], b"{\"error\": {}}"] {
+        let read = crate::page::from_csv(&ACTIVE_USERS, passing);
+        assert!(
+            matches!(read, Err(NotAPage::Cut(_))),
+            "{passing:?}: {read:?}"
+        );
+    }
+}
+
+#[test]
+fn headers_are_found_in_any_casing_order_and_dialect() {
+    for body in [
+        "\u{FEFF}user principal name , DISPLAY NAME\nann@b.example,Ann\n",
+        "Display Name;New Column;User Principal Name\nAnn;\"x;y\";ann@b.example\n",
+        "\"Display Name\"\t\"User Principal Name\"\nAnn\tann@b.example\n",
+        "User Principal Name,Display Name,Display Name,\nann@b.example,Ann,Other\n",
+        "User Principal Name,Display Name\nann@b.example,Ann,,\n",
+        "\nUser Principal Name,Display Name\r\nann@b.example,Ann\r\n",
+    ] {
+        let page = crate::page::from_csv(&ACTIVE_USERS, body.as_bytes()).expect("it is a report");
+        let [ann] = &records(&page)[..] else {
+            panic!("{body}: {page:?}")
+        };
+        assert_eq!(ann.key, "ann@b.example");
+        assert_eq!(ann.get(&ACTIVE_USERS, "display_name"), "Ann", "{body}");
+        assert!(page.rows.is_empty(), "{body}: {page:?}");
+    }
+    let none = crate::page::from_csv(&ACTIVE_USERS, b"user principal name\n");
+    assert_eq!(none, Ok(Page::default()));
+}
+
+#[test]
+fn a_date_in_another_spelling_is_the_same_record() {
+    let plain = read("ann@b.example,Ann,True,2024-01-05\n");
+    let timed = read("ann@b.example,Ann,Yes,2024-01-05T00:00:00Z\n");
+    assert_eq!(plain, timed);
+}
+
+proptest! {
+    #[test]
+    fn no_text_of_a_report_makes_it_panic(rows in "([\"+ ,\n0-9A-Fé-]{0,40}\n){0,6}") {
+        let body = format!("Assigned Products,User Principal Name,Deleted Date\n{rows}");
+        let _ = crate::page::from_csv(&ACTIVE_USERS, body.as_bytes());
+    }
+
+    #[test]
+    fn every_row_of_a_report_is_counted_once(
+        names in prop::collection::vec("[A-F0-9]{32}|[a-zA]@b[.]example| {0,2}|[(]Unknown[)]", 0..20)
+    ) {
+        let rows: String = names.iter().map(|n| format!("\"x,\ny\",{n}\r\n")).collect();
+        let body = format!("\u{feff}Display Name,User Principal Name\r\n{rows}");
+        let page = crate::page::from_csv(&ACTIVE_USERS, body.as_bytes()).expect("it is whole");
+        let counted = page.entries.len() as u64 + page.concealed + page.unkeyed
+            + page.rows.merged + page.rows.unreadable;
+        prop_assert_eq!(counted, names.len() as u64);
+        let concealed = names.iter().filter(|name| name.len() == 32).count() as u64;
+        prop_assert_eq!(page.concealed, concealed);
+        let mut keys = keys(&page);
+        keys.dedup();
+        prop_assert_eq!(keys.len(), page.entries.len());
+    }
+
+    #[test]
+    fn a_report_in_pieces_is_the_report(
+        rows in "((a@b|c@d|[(]Unknown[)]|\"x\n),[a-c\"]{0,3},(True|),\r?\n){0,8}",
+        piece in 1_usize..40,
+    ) {
+        let body = format!("\u{feff}{HEADER}\r\n{rows}");
+        let whole = crate::page::from_csv(&ACTIVE_USERS, body.as_bytes());
+        let mut reader = ReportReader::new(&ACTIVE_USERS);
+        let mut held: Vec<u8> = Vec::new();
+        let mut read = Ok(0);
+        for piece in body.as_bytes().chunks(piece) {
+            held.extend_from_slice(piece);
+            read = reader.read(&held, false);
+            if let Ok(bytes) = read {
+                held.drain(..bytes);
+            }
+        }
+        let pieces = read.and_then(|_| reader.read(&held, true)).and_then(|_| reader.finish());
+        prop_assert_eq!(pieces, whole);
+    }
+}
