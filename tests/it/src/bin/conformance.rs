@@ -24,6 +24,10 @@ struct Tally {
     unkeyed: u64,
 }
 
+/// Datasets whose documented body a directory may lack: their columns are held against their fixture in
+/// `shared/domain/fixtures` alone. A body that is there is compared all the same.
+const NOT_RECORDED: [&str; 1] = ["subscriptions"];
+
 #[tokio::main]
 async fn main() -> ExitCode {
     let Some(dir) = std::env::args_os().nth(1).map(PathBuf::from) else {
@@ -49,11 +53,15 @@ async fn run(dir: &Path) -> Result<Tally> {
     let bodies = bodies(dir)?;
     let rounds = bodies.values().map(Vec::len).max().unwrap_or(0);
     for dataset in datasets::ALL {
+        let name = dataset.name;
+        let recorded = bodies.contains_key(name);
         ensure!(
-            bodies.contains_key(dataset.name),
-            "there is no body for {}",
-            dataset.name
+            recorded || NOT_RECORDED.contains(&name),
+            "there is no body for {name}"
         );
+        if !recorded {
+            println!("{name:<18} no body is recorded");
+        }
     }
     let mut tally = Tally::default();
     for round in 0..rounds {
@@ -64,7 +72,7 @@ async fn run(dir: &Path) -> Result<Tally> {
         })
         .await?;
         for dataset in datasets::ALL {
-            if let Some(name) = bodies[dataset.name].get(round) {
+            if let Some(name) = bodies.get(dataset.name).and_then(|all| all.get(round)) {
                 world
                     .simulator
                     .serve_body(&format!("/v1.0{}", dataset.path), name);
@@ -73,7 +81,7 @@ async fn run(dir: &Path) -> Result<Tally> {
         world.create(&asked).await?;
         let integration = world.sync(asked.id).await?;
         for dataset in datasets::ALL {
-            if let Some(name) = bodies[dataset.name].get(round) {
+            if let Some(name) = bodies.get(dataset.name).and_then(|all| all.get(round)) {
                 compare(&world, &asked, &integration, dataset, dir, name, &mut tally)
                     .await
                     .with_context(|| format!("{} from {name}", dataset.name))?;
