@@ -23,7 +23,7 @@ impl From<BadQuery> for Problem {
         let name = match error {
             BadQuery::Cursor => return bad_cursor(),
             BadQuery::Limit => "limit",
-            BadQuery::Filter => "filter",
+            BadQuery::Filter | BadQuery::NoCount { .. } => "filter",
             BadQuery::NoColumn { .. } => "filter or sort",
         };
         Self::bad_parameter(name, error.to_string())
@@ -47,6 +47,7 @@ pub fn query(dataset: &'static Dataset, parameters: &Parameters) -> Result<Query
             limit: parameters.owned("limit"),
             cursor: parameters.cursor()?,
         },
+        muster_platform::now(),
     )?;
     let start = query.start_after();
     if start.is_some_and(|key| key.is_empty() || key.len() > LONGEST_KEY) {

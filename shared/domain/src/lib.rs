@@ -4,6 +4,7 @@
 //! world is an argument. The IO lives in `muster-platform`, which calls into this crate.
 
 pub mod aadsts;
+pub mod activity;
 pub mod alert;
 pub mod change;
 pub mod cloud;

@@ -4,6 +4,7 @@ mod cell;
 mod filter;
 
 pub use cell::{cell, display, safe};
+pub use filter::COUNTED_AS;
 
 use crate::{
     Dataset, Kind, Record,
@@ -12,6 +13,7 @@ use crate::{
 };
 use cell::plain;
 use filter::{Filter, filters};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::{cmp::Ordering, sync::Arc};
@@ -29,9 +31,19 @@ pub enum BadQuery {
         /// What there is.
         columns: String,
     },
+    /// A count that the dataset does not feed.
+    #[error("{dataset} has no count {count} to filter by; its counts are {counts}")]
+    NoCount {
+        /// The dataset.
+        dataset: &'static str,
+        /// What was asked for.
+        count: String,
+        /// What there is.
+        counts: String,
+    },
     /// A filter of another form.
     #[error(
-        "a filter is `column operator value`, such as `account_enabled eq false` or `department contains sales`, joined by ` and `; the operators are eq, ne, gt, ge, lt, le, contains, starts, and the words `is absent`, `is present`"
+        "a filter is `column operator value`, such as `account_enabled eq false` or `department contains sales`, joined by ` and `; the operators are eq, ne, gt, ge, lt, le, contains, starts, and the words `is absent`, `is present`; `counted as inactive_90_days` keeps what that count of the summary counts"
     )]
     Filter,
     /// A limit out of range.
@@ -89,7 +101,11 @@ impl Query {
     ///
     /// # Errors
     /// When one of them cannot be.
-    pub fn new(dataset: &'static Dataset, parameters: &Parameters) -> Result<Self, BadQuery> {
+    pub fn new(
+        dataset: &'static Dataset,
+        parameters: &Parameters,
+        now: Timestamp,
+    ) -> Result<Self, BadQuery> {
         let some = |text: &Option<String>| {
             text.as_deref()
                 .map(str::trim)
@@ -98,7 +114,7 @@ impl Query {
         };
         let search = some(&parameters.q).map(|q| q.to_lowercase());
         let filters =
-            some(&parameters.filter).map_or(Ok(Vec::new()), |text| filters(dataset, &text))?;
+            some(&parameters.filter).map_or(Ok(Vec::new()), |text| filters(dataset, &text, now))?;
         let sort = match some(&parameters.sort) {
             None => None,
             Some(text) => {
@@ -385,7 +401,7 @@ mod tests {
     }
 
     fn query(parameters: &Parameters) -> Query {
-        Query::new(&USERS, parameters).expect("a good query")
+        Query::new(&USERS, parameters, Timestamp::UNIX_EPOCH).expect("a good query")
     }
 
     fn walk(records: &[Record], mut parameters: Parameters) -> Vec<String> {
@@ -469,7 +485,8 @@ mod tests {
             .for_each(|sku| names.learn(&SUBSCRIBED_SKUS, sku));
         let names = Arc::new(names);
         let ask = |dataset: &'static Dataset, parameters: &Parameters| {
-            let query = Query::new(dataset, parameters).expect("a good query");
+            let query =
+                Query::new(dataset, parameters, Timestamp::UNIX_EPOCH).expect("a good query");
             query.with_names(Arc::clone(&names))
         };
         let sorted = ask(
@@ -529,6 +546,11 @@ mod tests {
             keys("account_enabled eq true and display_name is absent"),
             ["003"]
         );
+        assert_eq!(keys("counted as users_enabled"), ["001", "003"]);
+        assert_eq!(
+            keys("counted as users_enabled and display_name is absent"),
+            ["003"]
+        );
         assert_eq!(keys("display_name contains 'O'"), ["002"]);
         assert_eq!(keys("display_name ne ann"), ["002", "003"]);
         assert_eq!(
@@ -545,7 +567,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_asked_is_named() {
-        let bad = |p: Parameters| Query::new(&USERS, &p).err();
+        let bad = |p: Parameters| Query::new(&USERS, &p, Timestamp::UNIX_EPOCH).err();
         let filter = |text: &str| {
             bad(Parameters {
                 filter: Some(text.into()),
@@ -555,6 +577,10 @@ mod tests {
         assert!(matches!(
             filter("nope eq 1"),
             Some(BadQuery::NoColumn { .. })
+        ));
+        assert!(matches!(
+            filter("counted as devices"),
+            Some(BadQuery::NoCount { .. })
         ));
         for text in ["id", "id like x", "id eq", "and", " and "] {
             assert!(filter(text).is_some(), "{text}");

@@ -34,7 +34,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
             ("q", "Text looked for in every column."),
             (
                 "filter",
-                "`column operator value`, joined by ` and `; operators eq, ne, gt, ge, lt, le, contains, starts, and `is absent`, `is present`.",
+                "`column operator value`, joined by ` and `; operators eq, ne, gt, ge, lt, le, contains, starts, and `is absent`, `is present`. `counted as inactive_90_days` keeps the records that this count of the summary counts.",
             ),
             ("sort", "A column, `-column` for descending."),
             LIMIT,

@@ -22,7 +22,7 @@ use axum::{
 };
 use jiff::Timestamp;
 use maud::{Markup, html};
-use muster_domain::{Column, Dataset, Record, TenantId};
+use muster_domain::{Column, Dataset, Record, TenantId, table::COUNTED_AS};
 use std::sync::Arc;
 
 /// Rows a page.
@@ -318,6 +318,13 @@ const OPERATORS: [(&str, &str); 10] = [
 
 /// A filter as a person says it: `Account enabled equal to No`.
 fn spoken(dataset: &Dataset, filter: &str) -> String {
+    if let Some(name) = filter.strip_prefix(COUNTED_AS) {
+        let count = dataset
+            .counts
+            .iter()
+            .find(|count| count.name == name.trim());
+        return count.map_or(filter, |count| count.title).to_owned();
+    }
     let (name, rest) = filter.split_once(' ').unwrap_or((filter, ""));
     let heading = dataset
         .column(name)
@@ -349,6 +356,7 @@ mod tests {
         for (filter, words) in [
             ("account_enabled eq 'false'", "Account enabled equal to No"),
             ("mail is absent", "Mail absent"),
+            ("counted as licensed_disabled", "Licensed, account disabled"),
             ("assigned_licenses_sku_id gt ''", "Licences not empty"),
             ("department contains sales", "Department containing sales"),
         ] {

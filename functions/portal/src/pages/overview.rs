@@ -22,11 +22,12 @@ use muster_domain::{
     datasets::{
         self, managed_devices, mfa_registration,
         secure_scores::{SCORE, SECURE_SCORES},
-        sign_in_activity::INACTIVE_90_DAYS,
+        sign_in_activity::{ATTEMPTS_ONLY_90_DAYS, INACTIVE_90_DAYS, NEVER_USED_90_DAYS},
         subscribed_skus, users,
     },
     figure::{self, Figure},
     summary::Summary,
+    table::COUNTED_AS,
 };
 use std::sync::Arc;
 
@@ -146,7 +147,6 @@ fn cards(
     let users: Vec<Option<u64>> = (history.iter())
         .map(|day| day.counts.get(&users::ALL_USERS))
         .collect();
-    let licensed_out = "account_enabled eq false and assigned_licenses_sku_id gt ''";
     let cards = [
         Card {
             title: "Users",
@@ -159,7 +159,7 @@ fn cards(
         Card {
             title: users::LICENSED_DISABLED.title,
             rests_on: &users::LICENSED_DISABLED,
-            to: table(tenant, "users", &[("filter", licensed_out)]),
+            to: counted(tenant, "users", &users::LICENSED_DISABLED),
             figure: flag(of(&users::LICENSED_DISABLED)),
             about: html! { "pay for a license and cannot sign in" },
             trend: None,
@@ -167,13 +167,9 @@ fn cards(
         Card {
             title: INACTIVE_90_DAYS.title,
             rests_on: &INACTIVE_90_DAYS,
-            to: table(
-                tenant,
-                "sign_in_activity",
-                &[("sort", "sign_in_activity_last_successful_sign_in_date_time")],
-            ),
+            to: counted(tenant, "sign_in_activity", &INACTIVE_90_DAYS),
             figure: known(of(&INACTIVE_90_DAYS)),
-            about: html! { "users without a sign-in" },
+            about: inactive_beside(tenant, figures),
             trend: None,
         },
         Card {
@@ -187,11 +183,7 @@ fn cards(
         Card {
             title: managed_devices::NONCOMPLIANT.title,
             rests_on: &managed_devices::NONCOMPLIANT,
-            to: table(
-                tenant,
-                "managed_devices",
-                &[("filter", "compliance_state eq noncompliant")],
-            ),
+            to: counted(tenant, "managed_devices", &managed_devices::NONCOMPLIANT),
             figure: flag(of(&managed_devices::NONCOMPLIANT)),
             about: of_all(of(&managed_devices::ALL_DEVICES), "in Intune"),
             trend: None,
@@ -219,6 +211,33 @@ fn cards(
     ];
     html! {
         ul.figures { @for card in &cards { (show(card, figures, now)) } }
+    }
+}
+
+/// A link to the records that a count counts.
+fn counted(tenant: TenantId, dataset: &str, count: &Count) -> Option<String> {
+    let filter = format!("{COUNTED_AS}{}", count.name);
+    table(tenant, dataset, &[("filter", &filter)])
+}
+
+/// Who is neither active nor inactive for sure, beside those who are inactive.
+fn inactive_beside(tenant: TenantId, figures: &Figures) -> Markup {
+    let beside = [
+        (&ATTEMPTS_ONLY_90_DAYS, "with attempts only"),
+        (&NEVER_USED_90_DAYS, "new and not used yet"),
+    ];
+    let some = beside.map(|(count, what)| {
+        let n = figures.value(count).filter(|n| *n > 0)?;
+        Some((n, what, counted(tenant, "sign_in_activity", count)?))
+    });
+    let some: Vec<_> = some.into_iter().flatten().collect();
+    html! {
+        "users without a sign-in"
+        @if !some.is_empty() { "; not among them: " }
+        @for (i, (n, what, to)) in some.iter().enumerate() {
+            @if i > 0 { ", " }
+            a href=(to) { (count(*n)) " " (what) }
+        }
     }
 }
 

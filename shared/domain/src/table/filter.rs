@@ -5,15 +5,35 @@ use super::{
     cell::{display, plain},
     column,
 };
-use crate::{Dataset, Record, sku::Names};
+use crate::{
+    Dataset, Record,
+    count::{Cells, Tally, columns_of},
+    sku::Names,
+};
+use jiff::Timestamp;
 use serde_json::Value;
 use std::cmp::Ordering;
 
 #[derive(Debug, Clone)]
-pub(super) struct Filter {
+pub(super) enum Filter {
+    /// A column's value compares like this.
+    Column(Comparison),
+    /// A count of the summary counts the record.
+    Counted(Counted),
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Comparison {
     column: usize,
     operator: Operator,
     value: String,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Counted {
+    of: fn(&Cells<'_>) -> u64,
+    columns: Vec<(usize, &'static str)>,
+    now: Timestamp,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,19 +51,26 @@ enum Operator {
 }
 
 /// Reads a filter.
-pub(super) fn filters(dataset: &'static Dataset, text: &str) -> Result<Vec<Filter>, BadQuery> {
+pub(super) fn filters(
+    dataset: &'static Dataset,
+    text: &str,
+    now: Timestamp,
+) -> Result<Vec<Filter>, BadQuery> {
     text.split(" and ")
         .map(|part| {
             let part = part.trim();
+            if let Some(name) = part.strip_prefix(COUNTED_AS) {
+                return counted(dataset, name.trim(), now).map(Filter::Counted);
+            }
             let (name, rest) = part.split_once(' ').ok_or(BadQuery::Filter)?;
             let rest = rest.trim();
             let column = column(dataset, name)?;
             let plain = |operator| {
-                Ok(Filter {
+                Ok(Filter::Column(Comparison {
                     column,
                     operator,
                     value: String::new(),
-                })
+                }))
             };
             if rest == "is absent" {
                 return plain(Operator::Absent);
@@ -69,17 +96,53 @@ pub(super) fn filters(dataset: &'static Dataset, text: &str) -> Result<Vec<Filte
             if value.is_empty() && quoted.is_none() {
                 return Err(BadQuery::Filter);
             }
-            Ok(Filter {
+            Ok(Filter::Column(Comparison {
                 column,
                 operator,
                 value,
-            })
+            }))
         })
         .collect()
 }
 
+/// Begins a filter that keeps the records that a count of the summary counts.
+pub const COUNTED_AS: &str = "counted as ";
+
+fn counted(dataset: &'static Dataset, name: &str, now: Timestamp) -> Result<Counted, BadQuery> {
+    let sums = dataset.counts.iter().filter_map(|count| match count.tally {
+        Tally::Sum(of) => Some((count.name, of)),
+        Tally::Newest { .. } | Tally::Joined => None,
+    });
+    let found = sums.clone().find(|(known, _)| *known == name);
+    let (_, of) = found.ok_or_else(|| BadQuery::NoCount {
+        dataset: dataset.name,
+        count: name.chars().take(60).collect(),
+        counts: sums.map(|(name, _)| name).collect::<Vec<_>>().join(", "),
+    })?;
+    Ok(Counted {
+        of,
+        columns: columns_of(dataset),
+        now,
+    })
+}
+
+impl Counted {
+    fn matches(&self, record: &Record) -> bool {
+        (self.of)(&Cells::of(&record.to_text(), &self.columns, self.now)) > 0
+    }
+}
+
 impl Filter {
     pub(super) fn matches(&self, dataset: &Dataset, record: &Record, names: &Names) -> bool {
+        match self {
+            Self::Column(comparison) => comparison.matches(dataset, record, names),
+            Self::Counted(counted) => counted.matches(record),
+        }
+    }
+}
+
+impl Comparison {
+    fn matches(&self, dataset: &Dataset, record: &Record, names: &Names) -> bool {
         let value = record.values.get(self.column).unwrap_or(&Value::Null);
         match self.operator {
             Operator::Absent => return value.is_null(),
