@@ -12,6 +12,7 @@ mod aws {
     mod ports;
     mod rehearsal;
     mod rotation;
+    mod secrets;
     mod stacks;
     mod template_rules;
     mod trust;

@@ -52,6 +52,9 @@ impl From<VaultError> for Problem {
             VaultError::Unavailable(_) => {
                 unavailable("The vault of client secrets did not answer. Try again in a moment.")
             }
+            VaultError::ScheduledForDeletion => unavailable(
+                "AWS Secrets Manager is still deleting this client's previous secret. Try again in a minute; if it stays so, open the secret in the Secrets Manager console and choose Cancel deletion.",
+            ),
             _ => Self::new(
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "The vault of client secrets cannot be read or written. Nothing stored so far is lost; the log says what to mend.",

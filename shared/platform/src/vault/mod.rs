@@ -56,6 +56,9 @@ pub enum VaultError {
     /// Secrets Manager did not answer, or refused.
     #[error("Secrets Manager did not answer: {0}")]
     Unavailable(String),
+    /// The secret is scheduled for deletion in Secrets Manager, or still being deleted.
+    #[error("the client's secret is scheduled for deletion in Secrets Manager")]
+    ScheduledForDeletion,
 }
 
 /// Which of a tenant's secrets.
@@ -76,6 +79,14 @@ impl Vault {
     /// When the vault cannot be read.
     pub async fn get(&self, tenant: TenantId) -> Result<Option<SecretString>, VaultError> {
         self.get_stage(tenant, Stage::Current).await
+    }
+
+    /// What the names of this installation's secrets begin with; nothing for the local file.
+    pub fn prefix(&self) -> &str {
+        match self {
+            Self::File(_) => "",
+            Self::SecretsManager(vault) => vault.prefix(),
+        }
     }
 
     /// The tenant's client secret at a stage.

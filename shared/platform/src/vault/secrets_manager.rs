@@ -19,6 +19,7 @@ use secrecy::{ExposeSecret, SecretString};
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 /// Client secrets in AWS Secrets Manager.
@@ -34,6 +35,12 @@ pub struct SecretsManagerVault {
 /// Secrets kept in a warm environment: more than an MSP has tenants, and still few megabytes.
 const CACHED: usize = 10_000;
 
+/// How long a secret that is being deleted is waited for, and how often it is tried again: Secrets
+/// Manager deletes in the background, also by force.
+/// <https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_DeleteSecret.html>
+const DELETION_TAKES: Duration = Duration::from_secs(20);
+const TRY_AGAIN_IN: Duration = Duration::from_secs(2);
+
 impl SecretsManagerVault {
     /// Secrets named `<prefix><tenant id>`, encrypted with `kms_key` or the account's own key.
     pub fn new(tenants: TenantSessions, prefix: String, kms_key: Option<String>) -> Self {
@@ -45,8 +52,13 @@ impl SecretsManagerVault {
         }
     }
 
+    /// What the names of this installation's secrets begin with.
+    pub fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
     /// The tenant's secret at a stage; the current one from this environment's memory where it is
-    /// there.
+    /// there. `None` as well where somebody scheduled the secret for deletion: a new one takes it back.
     ///
     /// # Errors
     /// When Secrets Manager refuses or does not answer.
@@ -74,6 +86,10 @@ impl SecretsManagerVault {
                 Ok(secret)
             }
             Err(error) if is(&error, "ResourceNotFoundException") => Ok(None),
+            Err(error) if is(&error, DELETED) => {
+                tracing::warn!(tenant.id = %tenant, "the client's secret is scheduled for deletion in Secrets Manager");
+                Ok(None)
+            }
             Err(error) => Err(unavailable(&error)),
         }
     }
@@ -89,12 +105,8 @@ impl SecretsManagerVault {
     /// When Secrets Manager refuses or does not answer.
     pub async fn put(&self, tenant: TenantId, secret: &SecretString) -> Result<(), VaultError> {
         if !self.create(tenant, secret).await? {
-            let put = self
-                .at(tenant)
-                .put_secret_value()
-                .secret_id(self.name(tenant))
-                .secret_string(secret.expose_secret());
-            put.send().await.map_err(|error| unavailable(&error))?;
+            self.put_version(tenant, secret, None, Stage::Current)
+                .await?;
         }
         self.keep(tenant, secret);
         Ok(())
@@ -114,19 +126,70 @@ impl SecretsManagerVault {
             .key(TENANT_TAG)
             .value(tenant.to_string())
             .build();
-        let client = self.at(tenant);
-        let create = client
+        let create = self
+            .at(tenant)
             .create_secret()
             .name(self.name(tenant))
             .description("A Microsoft 365 client secret that Muster keeps")
             .secret_string(secret.expose_secret())
             .set_kms_key_id(self.kms_key.clone())
             .tags(tag);
-        match create.send().await {
-            Ok(_) => Ok(true),
-            Err(error) if is(&error, "ResourceExistsException") => Ok(false),
+        let mut waited = Duration::ZERO;
+        loop {
+            match create.clone().send().await {
+                Ok(_) => return Ok(true),
+                Err(error) if is(&error, "ResourceExistsException") => return Ok(false),
+                Err(error) if is(&error, DELETED) && waited < DELETION_TAKES => {}
+                Err(error) => return Err(unavailable(&error)),
+            }
+            // Deleted in the console, it can be had back; deleted by force, it will be gone soon.
+            if self.restore(tenant).await? {
+                self.put_version(tenant, secret, None, Stage::Current)
+                    .await?;
+                return Ok(true);
+            }
+            tokio::time::sleep(TRY_AGAIN_IN).await;
+            waited += TRY_AGAIN_IN;
+        }
+    }
+
+    /// Takes a secret back that somebody deleted with a recovery window; `false` where there is none
+    /// to take back.
+    async fn restore(&self, tenant: TenantId) -> Result<bool, VaultError> {
+        let client = self.at(tenant);
+        let restored = client.restore_secret().secret_id(self.name(tenant)).send();
+        match restored.await {
+            Ok(_) => {
+                tracing::warn!(tenant.id = %tenant, "the client's secret was scheduled for deletion in Secrets Manager; it is restored");
+                Ok(true)
+            }
+            Err(error) if is(&error, DELETED) || is(&error, "ResourceNotFoundException") => {
+                Ok(false)
+            }
             Err(error) => Err(unavailable(&error)),
         }
+    }
+
+    /// Adds a version with this label, to a secret that is restored first if need be.
+    async fn put_version(
+        &self,
+        tenant: TenantId,
+        secret: &SecretString,
+        version: Option<&str>,
+        stage: Stage,
+    ) -> Result<(), VaultError> {
+        let put = self
+            .at(tenant)
+            .put_secret_value()
+            .secret_id(self.name(tenant))
+            .secret_string(secret.expose_secret())
+            .set_client_request_token(version.map(str::to_owned))
+            .version_stages(label(stage));
+        let sent = match put.clone().send().await {
+            Err(error) if is(&error, DELETED) && self.restore(tenant).await? => put.send().await,
+            sent => sent,
+        };
+        sent.map(drop).map_err(|error| unavailable(&error))
     }
 
     /// Keeps a secret as AWSPENDING, beside the current one.
@@ -147,15 +210,8 @@ impl SecretsManagerVault {
         secret: &SecretString,
         version: Option<&str>,
     ) -> Result<(), VaultError> {
-        let put = self
-            .at(tenant)
-            .put_secret_value()
-            .secret_id(self.name(tenant))
-            .secret_string(secret.expose_secret())
-            .set_client_request_token(version.map(str::to_owned))
-            .version_stages(label(Stage::Pending));
-        put.send().await.map_err(|error| unavailable(&error))?;
-        Ok(())
+        self.put_version(tenant, secret, version, Stage::Pending)
+            .await
     }
 
     /// Makes the pending secret the current one and the current one the previous; `false` when
@@ -331,7 +387,15 @@ fn is<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>, code: &str) -> bool {
     error.code() == Some(code)
 }
 
+/// The error code of every call on a secret that is scheduled for deletion, or on a name whose last
+/// secret is still being deleted.
+/// <https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html>
+const DELETED: &str = "InvalidRequestException";
+
 /// The error's code alone: its request holds the secret.
 fn unavailable<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> VaultError {
+    if is(error, DELETED) {
+        return VaultError::ScheduledForDeletion;
+    }
     VaultError::Unavailable(error.code().map_or_else(|| no_answer(error), str::to_owned))
 }
