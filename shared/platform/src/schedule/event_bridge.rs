@@ -11,7 +11,7 @@ use aws_sdk_scheduler::{
         SqsParameters, Target,
     },
 };
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use muster_domain::TenantId;
 
 /// EventBridge Scheduler puts the execution's id in its place. It gives SQS no deduplication id, so
@@ -19,6 +19,9 @@ use muster_domain::TenantId;
 /// another of the same tenant would be dropped, and a sync that waits for it never come.
 /// <https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule-context-attributes.html>
 const EXECUTION_ID: &str = "<aws.scheduler.execution-id>";
+
+/// The precision of EventBridge Scheduler.
+const FINEST: SignedDuration = SignedDuration::from_secs(60);
 
 /// Schedules in EventBridge Scheduler.
 #[derive(Debug, Clone)]
@@ -101,11 +104,13 @@ impl EventBridgeSchedule {
         }
     }
 
-    /// One more sync at this time; the schedule deletes itself afterwards.
+    /// One more sync at this time, or at the earliest that a schedule can be for; the schedule
+    /// deletes itself afterwards.
     ///
     /// # Errors
     /// When the scheduler refuses or does not answer.
     pub async fn once(&self, tenant: TenantId, at: Timestamp) -> Result<(), ScheduleError> {
+        let at = not_before(at, crate::now());
         let window = FlexibleTimeWindow::builder()
             .mode(FlexibleTimeWindowMode::Off)
             .build()
@@ -164,6 +169,15 @@ impl EventBridgeSchedule {
     }
 }
 
+/// The time of a one-time schedule: at least a minute from now. One in the past is refused or never
+/// runs, and one within the minute may be either by the time it is stored: Scheduler invokes a target
+/// within 60 seconds of its time, at no finer grain.
+/// <https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html>
+fn not_before(at: Timestamp, now: Timestamp) -> Timestamp {
+    let earliest = now.checked_add(FINEST).unwrap_or(now);
+    at.max(earliest)
+}
+
 fn rate(minutes: u32) -> String {
     match minutes {
         1 => "rate(1 minute)".to_owned(),
@@ -185,4 +199,24 @@ fn built(error: impl std::fmt::Display) -> ScheduleError {
 
 fn refused<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> ScheduleError {
     ScheduleError(error.code().map_or_else(|| no_answer(error), str::to_owned))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_one_time_schedule_is_never_in_the_past_and_never_within_a_minute() {
+        let now: Timestamp = "2026-01-01T00:00:00Z".parse().expect("a time");
+        for (seconds, at) in [(-3600, 60), (0, 60), (8, 60), (59, 60), (60, 60), (61, 61)] {
+            let asked = now + SignedDuration::from_secs(seconds);
+            let expected = now + SignedDuration::from_secs(at);
+            assert_eq!(
+                not_before(asked, now),
+                expected,
+                "{seconds} seconds from now"
+            );
+        }
+        assert_eq!(not_before(Timestamp::MAX, now), Timestamp::MAX);
+    }
 }

@@ -31,21 +31,24 @@ async fn the_aws_side_keeps_every_ports_contract() -> Result<()> {
     let queues = aws_sdk_sqs::Client::new(&config);
     let url = stack.stack.output("SyncQueueUrl")?.to_owned();
     let mut next = async |within: Duration| {
-        let receive = queues
-            .receive_message()
-            .queue_url(&url)
+        let until = tokio::time::Instant::now() + within;
+        loop {
             // Scheduler looks every ten seconds here.
-            .wait_time_seconds(i32::try_from(within.as_secs().clamp(1, 20)).unwrap_or(20));
-        let got = receive.send().await.ok()?;
-        let message = got.messages().first()?;
-        let handle = message.receipt_handle().unwrap_or_default();
-        let delete = queues
-            .delete_message()
-            .queue_url(&url)
-            .receipt_handle(handle);
-        delete.send().await.ok()?;
-        let message: SyncMessage = serde_json::from_str(message.body()?).ok()?;
-        Some(message.tenant_id)
+            let wait = i32::try_from(within.as_secs().clamp(1, 20)).unwrap_or(20);
+            let receive = queues.receive_message().queue_url(&url);
+            let got = receive.wait_time_seconds(wait).send().await.ok()?;
+            let Some(message) = got.messages().first() else {
+                if tokio::time::Instant::now() < until {
+                    continue;
+                }
+                return None;
+            };
+            let handle = message.receipt_handle().unwrap_or_default();
+            let delete = queues.delete_message().queue_url(&url);
+            delete.receipt_handle(handle).send().await.ok()?;
+            let message: SyncMessage = serde_json::from_str(message.body()?).ok()?;
+            return Some(message.tenant_id);
+        }
     };
     let queue = SqsQueue::new(queues.clone(), url.clone());
     contract::queue(&Queue::Sqs(queue), tenants, &mut next).await;
