@@ -7,6 +7,7 @@ pub use webhook::{Endpoint, Endpoints, check_url};
 
 use crate::no_answer;
 use aws_sdk_sns::{error::ProvideErrorMetadata, types::MessageAttributeValue};
+use icu_normalizer::DecomposingNormalizerBorrowed;
 use jiff::Timestamp;
 use muster_domain::TenantId;
 use serde::Serialize;
@@ -73,13 +74,7 @@ impl Alerts {
                 Ok(())
             }
             Self::Sns { client, topic } => {
-                // SNS takes at most 100 ASCII characters as the subject of an email.
-                let subject: String = alert
-                    .subject
-                    .chars()
-                    .filter(|c| c.is_ascii() && !c.is_control())
-                    .take(100)
-                    .collect();
+                let subject = subject(&alert.subject);
                 let text = format!("{}\n\n{}", alert.text, alert.link);
                 let mut publish = client
                     .publish()
@@ -103,5 +98,51 @@ impl Alerts {
                     .map_err(|e| AlertError(e.code().map_or_else(|| no_answer(&e), str::to_owned)))
             }
         }
+    }
+}
+
+/// A subject as SNS takes one: ASCII, without control characters and line breaks, begun by a letter,
+/// a digit or a punctuation mark, and shorter than 100 characters. Letters with accents lose them.
+/// <https://docs.aws.amazon.com/sns/latest/api/API_Publish.html>
+fn subject(text: &str) -> String {
+    let decomposed = DecomposingNormalizerBorrowed::new_nfd().normalize_iter(text.chars());
+    let ascii = decomposed.map(|c| match c {
+        '\u{2018}' | '\u{2019}' => '\'',
+        '\u{201c}' | '\u{201d}' => '"',
+        '\u{2013}' | '\u{2014}' => '-',
+        c if c.is_whitespace() => ' ',
+        c => c,
+    });
+    let ascii = ascii.filter(|c| c.is_ascii() && !c.is_control());
+    let ascii: String = ascii
+        .skip_while(|c| *c == ' ')
+        .take(LONGEST_SUBJECT)
+        .collect();
+    match ascii.trim_end() {
+        "" => "Muster".to_owned(),
+        subject => subject.to_owned(),
+    }
+}
+
+/// SNS wants fewer than 100 characters.
+const LONGEST_SUBJECT: usize = 99;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_subject_is_as_sns_takes_it_whatever_a_client_is_called() {
+        for (text, taken) in [
+            ("Contoso: the secret expires", "Contoso: the secret expires"),
+            ("Żółć & Café: “expires”", "Zoc & Cafe: \"expires\""),
+            ("\u{202e}\n  two\r\nlines", "two  lines"),
+            ("日本語", "Muster"),
+            ("   ", "Muster"),
+            ("", "Muster"),
+        ] {
+            assert_eq!(subject(text), taken, "{text:?}");
+        }
+        assert_eq!(subject(&"x".repeat(300)).len(), 99);
     }
 }
