@@ -55,14 +55,20 @@ fn endpoint(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|url| !url.is_empty())
 }
 
+/// The level below which Lambda drops lines of the log, `INFO` where it names none.
+pub fn log_level() -> String {
+    let level = std::env::var("AWS_LAMBDA_LOG_LEVEL").unwrap_or_default();
+    match level.is_empty() {
+        true => "INFO".to_owned(),
+        false => level,
+    }
+}
+
 /// Sends the log to standard output: a JSON object a line, with the fields of the event at its top,
 /// where Lambda's log format is JSON. Lambda adds request ids and keeps what its level lets through.
 pub fn init_log() {
-    let level = std::env::var("AWS_LAMBDA_LOG_LEVEL").ok();
-    let level = level.filter(|level| !level.is_empty());
-    let level = level.and_then(|level| level.parse().ok());
     let log = tracing_subscriber::fmt()
-        .with_max_level(level.unwrap_or(LevelFilter::INFO))
+        .with_max_level(log_level().parse().unwrap_or(LevelFilter::INFO))
         .with_ansi(false);
     let format = std::env::var("AWS_LAMBDA_LOG_FORMAT").unwrap_or_default();
     if format.eq_ignore_ascii_case("json") {

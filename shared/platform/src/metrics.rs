@@ -13,11 +13,17 @@ pub enum Metrics {
     /// Nowhere: locally the pages show them.
     Off,
     /// To standard output, which Lambda hands to CloudWatch Logs.
-    Embedded {
-        /// The stack's name, the one dimension: a dimension of tenants would be billed by the
-        /// tenant. The tenant is a property of the line, to be searched for.
-        installation: String,
-    },
+    Embedded(Stack),
+}
+
+/// What every line says of the stack.
+#[derive(Debug, Clone)]
+pub struct Stack {
+    /// The stack's name, the one dimension: a dimension of tenants would be billed by the
+    /// tenant. The tenant is a property of the line, to be searched for.
+    pub installation: String,
+    /// The function's log level, which every line bears.
+    pub log_level: String,
 }
 
 /// What a sync did.
@@ -35,20 +41,20 @@ pub const NAMESPACE: &str = "Muster";
 impl Metrics {
     /// Tells of a sync that ended.
     pub fn sync_ended(&self, tenant: TenantId, figures: &SyncFigures, now: Timestamp) {
-        if let Self::Embedded { installation } = self {
-            println!("{}", ended(installation, tenant, figures, now));
+        if let Self::Embedded(stack) = self {
+            println!("{}", ended(stack, tenant, figures, now));
         }
     }
 
     /// Tells of a sync that failed as a whole.
     pub fn sync_failed(&self, tenant: Option<TenantId>, now: Timestamp) {
-        if let Self::Embedded { installation } = self {
-            println!("{}", failed(installation, tenant, now));
+        if let Self::Embedded(stack) = self {
+            println!("{}", failed(stack, tenant, now));
         }
     }
 }
 
-fn ended(installation: &str, tenant: TenantId, figures: &SyncFigures, now: Timestamp) -> Value {
+fn ended(stack: &Stack, tenant: TenantId, figures: &SyncFigures, now: Timestamp) -> Value {
     let counters = figures.counters;
     let mut metrics = vec![
         ("RecordsRead", "Count", json!(counters.read)),
@@ -67,16 +73,16 @@ fn ended(installation: &str, tenant: TenantId, figures: &SyncFigures, now: Times
     if let Some(age) = figures.age {
         metrics.push(("SyncAgeMinutes", "None", json!(age.as_mins())));
     }
-    line(installation, Some(tenant), &metrics, now)
+    line(stack, Some(tenant), &metrics, now)
 }
 
-fn failed(installation: &str, tenant: Option<TenantId>, now: Timestamp) -> Value {
+fn failed(stack: &Stack, tenant: Option<TenantId>, now: Timestamp) -> Value {
     let metrics = [("SyncsFailed", "Count", json!(1))];
-    line(installation, tenant, &metrics, now)
+    line(stack, tenant, &metrics, now)
 }
 
 fn line(
-    installation: &str,
+    stack: &Stack,
     tenant: Option<TenantId>,
     metrics: &[(&str, &str, Value)],
     now: Timestamp,
@@ -85,7 +91,12 @@ fn line(
         .iter()
         .map(|(name, unit, _)| json!({"Name": name, "Unit": unit}))
         .collect();
+    // Lambda drops a line below the function's log level, and takes one without a level for INFO: metrics
+    // would end where LogLevel is WARN. This one bears the very level that is let through.
+    // AWS Lambda Developer Guide, "Log-level filtering".
     let mut line = json!({
+        "level": stack.log_level,
+        "timestamp": now.to_string(),
         "_aws": {
             "Timestamp": now.as_millisecond(),
             "CloudWatchMetrics": [{
@@ -94,7 +105,7 @@ fn line(
                 "Metrics": definitions,
             }],
         },
-        "Installation": installation,
+        "Installation": stack.installation,
         "tenant.id": tenant.map(|tenant| tenant.to_string()),
     });
     for (name, _, value) in metrics {
@@ -124,7 +135,11 @@ mod tests {
             },
             age: Some(SignedDuration::from_mins(60)),
         };
-        let line = ended("muster", tenant, &figures, Timestamp::UNIX_EPOCH);
+        let stack = Stack {
+            installation: "muster".to_owned(),
+            log_level: "WARN".to_owned(),
+        };
+        let line = ended(&stack, tenant, &figures, Timestamp::UNIX_EPOCH);
         let directive = &line["_aws"]["CloudWatchMetrics"][0];
         assert_eq!(directive["Namespace"], "Muster");
         assert_eq!(directive["Dimensions"], json!([["Installation"]]));
@@ -138,7 +153,11 @@ mod tests {
         }
         assert_eq!(line["RecordsWritten"], 2);
         assert_eq!(line["SyncAgeMinutes"], 60);
-        let failed = failed("muster", None, Timestamp::UNIX_EPOCH);
+        let failed = failed(&stack, None, Timestamp::UNIX_EPOCH);
+        for line in [&line, &failed] {
+            assert_eq!(line["level"], "WARN", "a function that logs warnings alone");
+            assert_eq!(line["timestamp"], "1970-01-01T00:00:00Z");
+        }
         assert_eq!(failed["SyncsFailed"], 1);
         assert_eq!(failed["tenant.id"], Value::Null);
     }
