@@ -80,23 +80,36 @@ pub enum Step {
 /// Why a rotation stopped; Secrets Manager shows it, and tries again.
 #[derive(Debug, thiserror::Error)]
 pub enum RotationError {
-    /// It is no secret of Muster's.
-    #[error("the secret's name does not end in a tenant's ID")]
-    NotOurs,
+    /// It is no secret of this installation's.
+    #[error("the secret is not one of this installation's: its name must be {0}<tenant ID>")]
+    NotOurs(String),
     /// The step stopped.
     #[error(transparent)]
     Stopped(#[from] RenewalError),
 }
 
 impl Rotation {
-    /// The tenant whose secret it is.
-    pub fn tenant(&self) -> Option<TenantId> {
-        let name = self.secret_id.rsplit(':').next()?;
-        let whole = || name.get(name.len().checked_sub(36)?..)?.parse().ok();
-        let (before, _) = name.rsplit_once('-')?;
-        whole().or_else(|| before.get(before.len().checked_sub(36)?..)?.parse().ok())
+    /// The tenant whose secret it is: of those whose names begin with `prefix`, and of no others. The
+    /// function may be invoked for any secret of the account: a resource policy that names an ARN could
+    /// name only one (AWS Secrets Manager User Guide, "Lambda rotation function execution role
+    /// permissions").
+    pub fn tenant(&self, prefix: &str) -> Option<TenantId> {
+        let (_, name) = self.secret_id.rsplit_once(":secret:")?;
+        let tenant = name.strip_prefix(prefix)?;
+        // Secrets Manager puts a hyphen and six characters behind a name.
+        let tenant = match tenant.len() {
+            TENANT => tenant,
+            _ => tenant.get(..TENANT).filter(|_| {
+                let suffix = tenant[TENANT..].strip_prefix('-');
+                suffix.is_some_and(|suffix| suffix.len() == 6)
+            })?,
+        };
+        tenant.parse().ok()
     }
 }
+
+/// The length of a tenant ID.
+const TENANT: usize = 36;
 
 /// Does one step of a rotation.
 ///
@@ -104,7 +117,8 @@ impl Rotation {
 /// When it stops; asked again, it goes on.
 pub async fn rotate(context: &Context, asked: &Rotation) -> Result<(), RotationError> {
     let services = &context.services;
-    let tenant = asked.tenant().ok_or(RotationError::NotOurs)?;
+    let prefix = services.vault.prefix();
+    let tenant = (asked.tenant(prefix)).ok_or_else(|| RotationError::NotOurs(prefix.to_owned()))?;
     let version = Some(asked.client_request_token.as_str());
     match asked.step {
         Step::Create => Box::pin(by_itself::create(services, tenant, version)).await?,
@@ -162,9 +176,28 @@ mod tests {
             };
             assert_eq!(asked.step, Step::Create);
             assert_eq!(
-                asked.tenant().map(|t| t.to_string()).as_deref(),
+                asked.tenant("muster/").map(|t| t.to_string()).as_deref(),
                 Some(tenant)
             );
+        }
+        for name in [
+            format!("muster-test/{tenant}-Ab12Cd"),
+            format!("payments/muster/{tenant}-Ab12Cd"),
+            format!("{tenant}-Ab12Cd"),
+            format!("muster/{tenant}/key-Ab12Cd"),
+            format!("muster/{tenant}-Ab12Cd-Ab12Cd"),
+            format!("muster/x{tenant}-Ab12Cd"),
+            "muster/00000000-0000-0000-0000-000000000000-Ab12Cd".to_owned(),
+            "muster/é".to_owned(),
+        ] {
+            let asked = Rotation {
+                secret_id: format!(
+                    "arn:aws:secretsmanager:eu-central-1:123456789012:secret:{name}"
+                ),
+                client_request_token: "token".to_owned(),
+                step: Step::Create,
+            };
+            assert_eq!(asked.tenant("muster/"), None, "{name} is not this stack's");
         }
         let clock = serde_json::from_value(json!({"source": "aws.scheduler"}));
         assert!(matches!(clock, Ok(Event::Clock(_))));
