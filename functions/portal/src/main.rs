@@ -3,6 +3,7 @@
 use muster_platform::{
     Services, lambda_environment,
     oidc::{Oidc, Settings},
+    tenant_sessions::Purpose,
 };
 use muster_portal::{Access, Context, export::ExportUrl};
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use std::sync::Arc;
 #[tokio::main]
 async fn main() -> Result<(), lambda_http::Error> {
     lambda_environment::init_log();
-    let services = Services::on_aws()?;
+    let services = Services::on_aws(Purpose::Manage)?;
     services.portal_secret.is_named()?;
     let access = Access::by_oidc(Oidc::new(
         services.microsoft.http().clone(),

@@ -5,12 +5,12 @@ use crate::{
     alert::Alerts,
     http::Http,
     lambda_environment,
-    metrics::Metrics,
+    metrics::{Metrics, Stack},
     microsoft::Microsoft,
     portal_secret::{PORTAL_SECRET_ARN, PortalSecret},
     queue::{Queue, SqsQueue},
     schedule::{EventBridgeSchedule, Schedule},
-    tenant_sessions::TenantSessions,
+    tenant_sessions::{Purpose, TenantSessions},
     vault::{SecretsManagerVault, Vault},
 };
 use url::Url;
@@ -50,15 +50,17 @@ pub enum SettingError {
 }
 
 impl Services {
-    /// The AWS side, from the function's environment. Nothing is asked of AWS here.
+    /// The AWS side, from the function's environment. Nothing is asked of AWS here. The function
+    /// reaches tenants for this purpose alone.
     ///
     /// # Errors
     /// When a setting is missing or wrong.
-    pub fn on_aws() -> Result<Self, SettingError> {
+    pub fn on_aws(purpose: Purpose) -> Result<Self, SettingError> {
         let http = Http::default();
         let config = lambda_environment::sdk_config(http.clone())?;
         let microsoft = Microsoft::new(http, url("LOGIN_URL")?, url("GRAPH_URL")?);
-        let tenants = TenantSessions::of_role(config.clone(), setting("TENANT_ROLE_ARN")?);
+        let role = setting("TENANT_ROLE_ARN")?;
+        let tenants = TenantSessions::of_role(config.clone(), role, purpose);
         let microsoft = microsoft.with_web_identity(tenants.clone());
         Ok(Self {
             store: Store::on_aws(
@@ -88,9 +90,10 @@ impl Services {
                 setting("SYNC_QUEUE_ARN")?,
                 setting("SCHEDULE_ROLE_ARN")?,
             )),
-            metrics: Metrics::Embedded {
+            metrics: Metrics::Embedded(Stack {
                 installation: setting("INSTALLATION")?,
-            },
+                log_level: lambda_environment::log_level(),
+            }),
             alerts: Alerts::Sns {
                 client: aws_sdk_sns::Client::new(&config),
                 topic: setting("ALERT_TOPIC_ARN")?,

@@ -1,6 +1,7 @@
 //! Isolation by IAM: a tenant's data and secret are reached only with credentials of the tenant
-//! role, assumed with the session tag `tenant=<tenant id>`. The role's policy lets such a session
-//! reach that tenant's partitions and that tenant's secret, and nothing else.
+//! role, assumed with the session tags `tenant=<tenant id>` and `purpose=<purpose>`. The role's
+//! policy lets such a session reach that tenant's partitions and secret, as far as the purpose
+//! needs them, and nothing else.
 //!
 //! AWS, "IAM tutorial: Define permissions to access AWS resources based on tags" and "Using IAM
 //! policy conditions for fine-grained access control" (DynamoDB).
@@ -23,6 +24,37 @@ use std::{
 
 /// The session tag that names the tenant.
 pub const TENANT_TAG: &str = "tenant";
+/// The session tag that names the purpose.
+pub const PURPOSE_TAG: &str = "purpose";
+
+/// What a function's sessions of the tenant role are for. The role's trust policy grants each
+/// purpose to one function; its permissions policy says what each purpose reaches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// The portal: reads records, changes integrations, replaces secrets, deletes clients.
+    Manage,
+    /// An export: reads records.
+    Read,
+    /// The consent callback: redeems a consent.
+    Consent,
+    /// A sync: reads and writes records, reads the secret.
+    Sync,
+    /// The hourly job: renews secrets and keeps track of alerts.
+    Credential,
+}
+
+impl Purpose {
+    /// The value of the session tag.
+    pub fn tag(self) -> &'static str {
+        match self {
+            Self::Manage => "manage",
+            Self::Read => "read",
+            Self::Consent => "consent",
+            Self::Sync => "sync",
+            Self::Credential => "credential",
+        }
+    }
+}
 /// Sessions kept in a warm environment; each is a few kilobytes and a set of credentials.
 const SESSIONS: usize = 256;
 
@@ -35,7 +67,7 @@ pub struct TenantSessions {
 #[derive(Debug)]
 struct Inner {
     config: SdkConfig,
-    role_arn: Option<String>,
+    role: Option<(String, Purpose)>,
     sessions: Mutex<HashMap<TenantId, Kept>>,
 }
 
@@ -57,9 +89,9 @@ pub struct TenantSession {
 }
 
 impl TenantSessions {
-    /// Sessions of the tenant role, asked for with the function's own credentials.
-    pub fn of_role(config: SdkConfig, role_arn: String) -> Self {
-        Self::new(config, Some(role_arn))
+    /// Sessions of the tenant role for one purpose, assumed with the function's own credentials.
+    pub fn of_role(config: SdkConfig, role_arn: String, purpose: Purpose) -> Self {
+        Self::new(config, Some((role_arn, purpose)))
     }
 
     /// The caller's own credentials for every tenant: an administrator who moves data in.
@@ -67,11 +99,11 @@ impl TenantSessions {
         Self::new(config, None)
     }
 
-    fn new(config: SdkConfig, role_arn: Option<String>) -> Self {
+    fn new(config: SdkConfig, role: Option<(String, Purpose)>) -> Self {
         Self {
             inner: Arc::new(Inner {
                 config,
-                role_arn,
+                role,
                 sessions: Mutex::default(),
             }),
         }
@@ -88,13 +120,14 @@ impl TenantSessions {
     }
 
     fn begin(&self, tenant: TenantId) -> TenantSession {
-        let Some(role_arn) = &self.inner.role_arn else {
+        let Some((role_arn, purpose)) = &self.inner.role else {
             return TenantSession::new(&self.inner.config);
         };
         let provider = TenantRole {
             sts: aws_sdk_sts::Client::new(&self.inner.config),
             arn: role_arn.clone(),
             tenant,
+            purpose: *purpose,
         };
         let config = self
             .inner
@@ -142,20 +175,23 @@ struct TenantRole {
     sts: aws_sdk_sts::Client,
     arn: String,
     tenant: TenantId,
+    purpose: Purpose,
 }
 
 impl TenantRole {
     async fn assume(&self) -> provider::Result {
-        let tag = Tag::builder()
-            .key(TENANT_TAG)
-            .value(self.tenant.to_string());
+        let tag = |key: &str, value: &str| {
+            let tag = Tag::builder().key(key).value(value).build();
+            tag.map_err(CredentialsError::unhandled)
+        };
         let assumed = self
             .sts
             .assume_role()
             .role_arn(&self.arn)
             // 36 characters of [0-9a-f-]: CloudTrail shows whose session it is.
             .role_session_name(self.tenant.to_string())
-            .tags(tag.build().map_err(CredentialsError::unhandled)?)
+            .tags(tag(TENANT_TAG, &self.tenant.to_string())?)
+            .tags(tag(PURPOSE_TAG, self.purpose.tag())?)
             .send()
             .await
             .map_err(CredentialsError::provider_error)?;
@@ -204,7 +240,8 @@ mod tests {
             .region(Region::new("eu-central-1"))
             .http_client(Http::loopback())
             .build();
-        TenantSessions::of_role(config, "arn:aws:iam::123456789012:role/tenant".to_owned())
+        let arn = "arn:aws:iam::123456789012:role/tenant".to_owned();
+        TenantSessions::of_role(config, arn, Purpose::Read)
     }
 
     fn tenant(number: usize) -> TenantId {

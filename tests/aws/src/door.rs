@@ -26,8 +26,8 @@ use url::form_urlencoded;
 pub struct Recording {
     asked: Arc<Mutex<BTreeSet<Asked>>>,
     refused: Arc<Mutex<BTreeSet<String>>>,
-    /// The tenant of each session of the tenant role, by its access key ID.
-    sessions: Arc<Mutex<BTreeMap<String, String>>>,
+    /// The tags of each session of the tenant role, by its access key ID.
+    sessions: Arc<Mutex<BTreeMap<String, BTreeMap<String, String>>>>,
 }
 
 impl Recording {
@@ -78,14 +78,14 @@ async fn go_through(State(door): State<Door>, request: Request) -> Response {
         .await
         .unwrap_or_default();
     let signed = Signed::read(&parts.headers);
-    let tenant = lock(&door.recording.sessions)
+    let tags = lock(&door.recording.sessions)
         .get(&signed.access_key)
         .cloned();
-    let role = if tenant.is_some() {
-        "TenantRole"
-    } else {
-        &door.role
+    let role = match tags {
+        Some(_) => "TenantRole",
+        None => &door.role,
     };
+    let tag = |key: &str| tags.as_ref()?.get(key).cloned();
     for (action, resources, conditions) in asked(
         &signed.service,
         &parts.method,
@@ -95,7 +95,8 @@ async fn go_through(State(door): State<Door>, request: Request) -> Response {
     ) {
         lock(&door.recording.asked).insert(Asked {
             role: role.to_owned(),
-            tenant: tenant.clone(),
+            tenant: tag("tenant"),
+            purpose: tag("purpose"),
             action,
             resources,
             conditions,
@@ -122,8 +123,9 @@ impl Door {
         let form = form(body);
         let key = answer.split("<AccessKeyId>").nth(1);
         let key = key.and_then(|rest| rest.split('<').next());
-        if let (Some(key), Some(tenant)) = (key, form.get("Tags.member.1.Value")) {
-            lock(&self.recording.sessions).insert(key.to_owned(), tenant.clone());
+        let tags = tags(&form);
+        if let (Some(key), false) = (key, tags.is_empty()) {
+            lock(&self.recording.sessions).insert(key.to_owned(), tags);
         }
     }
 }
@@ -198,6 +200,16 @@ fn arn(service: &str, name: &str) -> String {
 
 fn form(body: &Bytes) -> BTreeMap<String, String> {
     form_urlencoded::parse(body).into_owned().collect()
+}
+
+/// The session tags of `AssumeRole`: `Tags.member.1.Key`, `Tags.member.1.Value` and so on.
+fn tags(form: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let numbers = 1..;
+    let tags = numbers.map_while(|number| {
+        let part = |name: &str| form.get(&format!("Tags.member.{number}.{name}")).cloned();
+        Some((part("Key")?, part("Value")?))
+    });
+    tags.collect()
 }
 
 /// Hash keys of the tables and of the index.
@@ -319,12 +331,12 @@ fn security_token_service(
     form: &BTreeMap<String, String>,
 ) -> Vec<(String, Vec<String>, Conditions)> {
     let mut conditions = Conditions::new();
-    if let (Some(key), Some(value)) = (
-        form.get("Tags.member.1.Key"),
-        form.get("Tags.member.1.Value"),
-    ) {
+    let tags = tags(form);
+    for (key, value) in &tags {
         conditions.insert(format!("aws:RequestTag/{key}"), vec![value.clone()]);
-        conditions.insert("aws:TagKeys".to_owned(), vec![key.clone()]);
+    }
+    if !tags.is_empty() {
+        conditions.insert("aws:TagKeys".to_owned(), tags.into_keys().collect());
     }
     if let Some(audience) = form.get("Audience.member.1") {
         let key = "sts:IdentityTokenAudience".to_owned();

@@ -169,7 +169,6 @@ impl Stack<'_> {
         let properties = &self.template["Resources"][logical]["Properties"];
         let named = match self.kind(logical)? {
             "AWS::Logs::LogGroup" => Some("LogGroupName"),
-            "AWS::Scheduler::ScheduleGroup" => Some("Name"),
             _ => None,
         };
         let name = match named {
@@ -250,6 +249,12 @@ impl Stack<'_> {
         if name == "Ref" && argument == "AWS::NoValue" {
             return Ok(None);
         }
+        if let Some(list) = self.list_parameter(name, argument)? {
+            return Ok(Some(list));
+        }
+        if name == "Fn::Join" {
+            return self.join(argument).map(|text| Some(Value::String(text)));
+        }
         let text = match name {
             "Ref" => self.reference(argument.as_str().context("Ref takes a name")?)?,
             "Fn::GetAtt" => match argument.as_array().map(Vec::as_slice) {
@@ -270,6 +275,31 @@ impl Stack<'_> {
             other => bail!("{other} is not known here"),
         };
         Ok(Some(Value::String(text)))
+    }
+
+    /// The texts of a parameter that is a list, where `Ref` names one.
+    fn list_parameter(&self, function: &str, argument: &Value) -> Result<Option<Value>> {
+        let parameter = argument.as_str().unwrap_or_default();
+        let is_list = self.template["Parameters"][parameter]["Type"] == "CommaDelimitedList";
+        if function != "Ref" || !is_list {
+            return Ok(None);
+        }
+        let text = self.reference(parameter)?;
+        let texts = text.split(',').map(|text| Value::String(text.to_owned()));
+        Ok(Some(Value::Array(texts.collect())))
+    }
+
+    fn join(&self, argument: &Value) -> Result<String> {
+        let Some([Value::String(between), texts]) = argument.as_array().map(Vec::as_slice) else {
+            bail!("Fn::Join takes a delimiter and a list");
+        };
+        let texts = self.resolve(texts)?;
+        let texts = texts.as_ref().and_then(Value::as_array);
+        let texts = texts.context("Fn::Join takes a list")?.iter();
+        let texts: Option<Vec<&str>> = texts.map(Value::as_str).collect();
+        Ok(texts
+            .context("Fn::Join takes a list of texts")?
+            .join(between))
     }
 
     fn reference(&self, name: &str) -> Result<String> {

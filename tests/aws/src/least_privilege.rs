@@ -54,6 +54,26 @@ pub const ON_BEHALF: &[OnBehalf] = &[
         reason: "the services that keep data ask KMS in the caller's name, where KmsKeyArn is set",
     },
     OnBehalf {
+        sid: "RenewSecret",
+        actions: &[
+            "secretsmanager:DescribeSecret",
+            "secretsmanager:GetSecretValue",
+            "secretsmanager:PutSecretValue",
+            "secretsmanager:UpdateSecretVersionStage",
+        ],
+        reason: "Secrets Manager starts a rotation; that its four steps use all of them is asserted of their own recording",
+    },
+    OnBehalf {
+        sid: "RestoreSecret",
+        actions: &["secretsmanager:RestoreSecret"],
+        reason: "a person deletes a secret in the console; what is asked for then is asserted of the vault alone",
+    },
+    OnBehalf {
+        sid: "ReadWhatFormerKeysEncrypted",
+        actions: &["kms:Decrypt"],
+        reason: "the same, for what a key before it encrypted, where FormerKmsKeyArns is set",
+    },
+    OnBehalf {
         sid: "SendDueTenants",
         actions: &["sqs:SendMessage"],
         reason: "EventBridge Scheduler sends with it",
@@ -87,6 +107,8 @@ pub struct Verdict {
 pub struct Refused {
     /// The logical id of the role.
     pub role: String,
+    /// The purpose that the session is tagged with.
+    pub purpose: Option<String>,
     /// The action.
     pub action: String,
     /// The ARN.
@@ -118,19 +140,31 @@ impl fmt::Display for Verdict {
             sid,
             action,
             resource,
+            purpose,
         } in &self.unused
         {
+            let role = with_purpose(role, purpose.as_deref());
             writeln!(f, "more than it uses: {role} {sid} {action} {resource}")?;
         }
         for Refused {
             role,
+            purpose,
             action,
             resource,
         } in &self.refused
         {
+            let role = with_purpose(role, purpose.as_deref());
             writeln!(f, "less than it needs: {role} {action} {resource}")?;
         }
         Ok(())
+    }
+}
+
+/// `TenantRole for sync`, or the role alone.
+fn with_purpose(role: &str, purpose: Option<&str>) -> String {
+    match purpose {
+        Some(purpose) => format!("{role} for {purpose}"),
+        None => role.to_owned(),
     }
 }
 
@@ -153,7 +187,7 @@ pub fn judge(
         let role = roles
             .get(&one.role)
             .with_context(|| format!("{} is no role of the template", one.role))?;
-        let session = session(&mut sessions, role, one.tenant.as_deref());
+        let session = session(&mut sessions, role, one);
         let none = ["*".to_owned()];
         let resources = if one.resources.is_empty() {
             &none[..]
@@ -161,7 +195,7 @@ pub fn judge(
             &one.resources
         };
         for resource in resources {
-            of_role.push(one.role.as_str());
+            of_role.push(one);
             requests.push(Request {
                 session,
                 action: one.action.clone(),
@@ -175,10 +209,11 @@ pub fn judge(
     let answers = evaluator::evaluate(tools, &sessions, &requests)?;
     let mut used = BTreeSet::new();
     let mut refused = BTreeSet::new();
-    for ((answer, request), role) in answers.iter().zip(&requests).zip(&of_role) {
+    for ((answer, request), asker) in answers.iter().zip(&requests).zip(&of_role) {
         if !answer.allowed() {
             refused.insert(Refused {
-                role: (*role).to_owned(),
+                role: asker.role.clone(),
+                purpose: asker.purpose.clone(),
                 action: request.action.clone(),
                 resource: request.resource.clone(),
             });
@@ -186,10 +221,11 @@ pub fn judge(
         }
         for statement in &answer.by {
             used.extend(statement.resources.iter().map(|resource| Grant {
-                role: (*role).to_owned(),
+                role: asker.role.clone(),
                 sid: statement.sid.clone(),
                 action: request.action.clone(),
                 resource: resource.clone(),
+                purpose: asker.purpose.clone(),
             }));
         }
     }
@@ -213,8 +249,8 @@ fn is_on_behalf(grant: &Grant) -> bool {
 }
 
 /// Where the role's session is in the list; it is put there if it is not yet.
-fn session(sessions: &mut Vec<Session>, role: &Role, tenant: Option<&str>) -> usize {
-    let session = role.session(tenant);
+fn session(sessions: &mut Vec<Session>, role: &Role, asked: &Asked) -> usize {
+    let session = role.session(asked.tenant.as_deref(), asked.purpose.as_deref());
     match sessions.iter().position(|known| *known == session) {
         Some(place) => place,
         None => {

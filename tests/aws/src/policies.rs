@@ -10,6 +10,10 @@ use std::collections::BTreeMap;
 
 /// The session tag that names the tenant, as a condition key.
 pub const TENANT: &str = "aws:PrincipalTag/tenant";
+/// The session tag that names the purpose, as a condition key.
+pub const PURPOSE: &str = "aws:PrincipalTag/purpose";
+/// Every purpose that a session of the tenant role may have.
+pub const PURPOSES: [&str; 5] = ["consent", "credential", "manage", "read", "sync"];
 
 /// A role with everything that is attached to it.
 #[derive(Debug, Clone)]
@@ -33,18 +37,19 @@ pub struct Grant {
     pub action: String,
     /// The statement's resource, with its wildcards and policy variables.
     pub resource: String,
+    /// The purpose that the session must be tagged with, where the statement asks for one.
+    pub purpose: Option<String>,
 }
 
 impl Role {
-    /// A session of the role, tagged with a tenant or not.
+    /// A session of the role, tagged with a tenant and a purpose or not.
     ///
     /// # Panics
     /// When the ARN is no role's.
-    pub fn session(&self, tenant: Option<&str>) -> Session {
-        let mut context = Map::new();
-        if let Some(tenant) = tenant {
-            context.insert(TENANT.to_owned(), json!(tenant));
-        }
+    pub fn session(&self, tenant: Option<&str>, purpose: Option<&str>) -> Session {
+        let tags = [(TENANT, tenant), (PURPOSE, purpose)].into_iter();
+        let context = tags.filter_map(|(key, value)| Some((key.to_owned(), json!(value?))));
+        let context: Map<String, Value> = context.collect();
         let assumed = self
             .arn
             .replace(":iam:", ":sts:")
@@ -104,12 +109,13 @@ pub fn grants(roles: &BTreeMap<String, Role>) -> Result<Vec<Grant>> {
                 let sid = sid.with_context(|| format!("{logical}: a statement has no Sid"))?;
                 for action in list(&statement["Action"])? {
                     for resource in list(&statement["Resource"])? {
-                        grants.push(Grant {
+                        grants.extend(purposes(statement)?.into_iter().map(|purpose| Grant {
                             role: logical.clone(),
                             sid: sid.to_owned(),
                             action: action.to_owned(),
                             resource: resource.to_owned(),
-                        });
+                            purpose,
+                        }));
                     }
                 }
             }
@@ -117,6 +123,16 @@ pub fn grants(roles: &BTreeMap<String, Role>) -> Result<Vec<Grant>> {
     }
     grants.sort();
     Ok(grants)
+}
+
+/// The purposes that a statement's condition names; one that names none holds for any session.
+fn purposes(statement: &Value) -> Result<Vec<Option<String>>> {
+    let named = &statement["Condition"]["StringEquals"][PURPOSE];
+    if named.is_null() {
+        return Ok(vec![None]);
+    }
+    let named = list(named)?.into_iter();
+    Ok(named.map(|purpose| Some(purpose.to_owned())).collect())
 }
 
 /// The statements of a policy.

@@ -11,6 +11,8 @@ pub struct Asked {
     pub role: String,
     /// The tenant that the session is tagged with.
     pub tenant: Option<String>,
+    /// The purpose that the session is tagged with.
+    pub purpose: Option<String>,
     /// The IAM action, such as `dynamodb:Query`.
     pub action: String,
     /// The ARNs it names.

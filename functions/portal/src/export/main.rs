@@ -1,13 +1,13 @@
 //! Exports on AWS Lambda: streamed through a function URL.
 
-use muster_platform::{Services, lambda_environment};
+use muster_platform::{Services, lambda_environment, tenant_sessions::Purpose};
 use muster_portal::{Access, Context, export};
 use std::sync::Arc;
 
 #[tokio::main]
 async fn main() -> Result<(), lambda_http::Error> {
     lambda_environment::init_log();
-    let services = Services::on_aws()?;
+    let services = Services::on_aws(Purpose::Read)?;
     services.portal_secret.is_named()?;
     let context = Context::new(services, Access::closed());
     lambda_http::run_with_streaming_response(export::router(Arc::new(context))).await

@@ -1,13 +1,14 @@
 //! A session of the tenant role reaches the data and the secret of the tenant it is tagged with,
-//! and nothing else: every action that DynamoDB and Secrets Manager have, against keys and names
-//! of its own tenant, of others, and of those that look alike.
+//! as far as its purpose needs them, and nothing else: every action that DynamoDB and Secrets
+//! Manager have, for every purpose, against keys and names of its own tenant, of others, and of
+//! those that look alike.
 
 use crate::aws::asking::{Asking, Count, keys, request};
 use anyhow::Result;
 use muster_aws::{
     Tools, evaluator,
     intrinsics::{Place, Stack},
-    policies::{self, Role},
+    policies::{self, PURPOSES, Role},
     template, tools,
 };
 use serde_json::{Value, json};
@@ -32,33 +33,103 @@ const NO_TENANT: [Option<&str>; 6] = [
 /// The keys that such a session is tried with.
 const WITHOUT_TENANT: [&str; 4] = ["its own", "absent", "of no tenant", "a pattern"];
 
-/// What the code asks for, by table; anything else is refused to a tenant itself.
-const ASSETS_USES: &[&str] = &[
-    "BatchGetItem",
-    "BatchWriteItem",
-    "PartiQLDelete",
-    "PartiQLInsert",
-    "PartiQLUpdate",
-    "PutItem",
-    "Query",
-];
-const INTEGRATIONS_USES: &[&str] = &[
-    "BatchWriteItem",
-    "DeleteItem",
-    "GetItem",
-    "PutItem",
-    "Query",
-    "UpdateItem",
-];
-const SECRET_USES: &[&str] = &[
-    "DeleteSecret",
-    "DescribeSecret",
-    "GetSecretValue",
-    "PutSecretValue",
-    "UpdateSecretVersionStage",
-];
+/// Purposes that no function has; `None` is a session without one.
+const NO_PURPOSE: [Option<&str>; 4] = [None, Some(""), Some("*"), Some("administrator")];
+
+/// What each purpose asks of the assets table; anything else is refused to a tenant itself.
+fn assets_uses(purpose: &str) -> &'static [&'static str] {
+    match purpose {
+        "read" => &["Query"],
+        "manage" => &["BatchWriteItem", "Query"],
+        "sync" => &[
+            "BatchGetItem",
+            "BatchWriteItem",
+            "PartiQLDelete",
+            "PartiQLInsert",
+            "PartiQLUpdate",
+            "PutItem",
+            "Query",
+        ],
+        _ => &[],
+    }
+}
+
+/// What each purpose asks of the integrations table.
+fn integrations_uses(purpose: &str) -> &'static [&'static str] {
+    match purpose {
+        "read" => &["Query"],
+        "consent" => &["DeleteItem", "GetItem", "PutItem", "Query"],
+        "credential" => &["GetItem", "PutItem", "Query"],
+        "manage" => &[
+            "BatchWriteItem",
+            "DeleteItem",
+            "GetItem",
+            "PutItem",
+            "Query",
+        ],
+        "sync" => &["GetItem", "PutItem", "Query", "UpdateItem"],
+        _ => &[],
+    }
+}
+
+/// What each purpose asks of the tenant's secret.
+fn secret_uses(purpose: &str) -> &'static [&'static str] {
+    match purpose {
+        "sync" => &["GetSecretValue"],
+        "credential" => &[
+            "DescribeSecret",
+            "GetSecretValue",
+            "PutSecretValue",
+            "RestoreSecret",
+            "UpdateSecretVersionStage",
+        ],
+        "manage" => &[
+            "DeleteSecret",
+            "DescribeSecret",
+            "GetSecretValue",
+            "PutSecretValue",
+            "RestoreSecret",
+            "UpdateSecretVersionStage",
+        ],
+        _ => &[],
+    }
+}
+
 /// The same, where the request tags the secret with the session's tenant.
-const NEW_SECRET_USES: &[&str] = &["CreateSecret", "TagResource"];
+fn new_secret_uses(purpose: &str) -> &'static [&'static str] {
+    match purpose {
+        "manage" => &["CreateSecret", "TagResource"],
+        _ => &[],
+    }
+}
+
+/// What a purpose asks for.
+type Uses = fn(&str) -> &'static [&'static str];
+
+/// A session of the tenant role: its place, and whose it is.
+struct Tagged {
+    session: usize,
+    tenant: Option<&'static str>,
+    purpose: Option<&'static str>,
+}
+
+/// A session for each purpose with the own tenant's tag, then those that must reach nothing.
+fn sessions(asking: &mut Asking, role: &Role) -> Vec<Tagged> {
+    let own = PURPOSES
+        .into_iter()
+        .map(|purpose| (Some(OWN), Some(purpose)));
+    let strange = NO_PURPOSE.into_iter().map(|purpose| (Some(OWN), purpose));
+    let nobodys = NO_TENANT
+        .into_iter()
+        .flat_map(|tenant| ["manage", "sync"].map(|purpose| (tenant, Some(purpose))));
+    let all = own.chain(strange).chain(nobodys);
+    all.map(|(tenant, purpose)| Tagged {
+        session: asking.session(role.session(tenant, purpose)),
+        tenant,
+        purpose,
+    })
+    .collect()
+}
 
 struct Deployed {
     tools: Tools,
@@ -106,33 +177,32 @@ fn no_action_of_dynamodb_reaches_another_tenants_items() -> Result<()> {
     let here = deployed()?;
     let mut asking = Asking::default();
     let role = &here.roles["TenantRole"];
-    let own_session = asking.session(role.session(Some(OWN)));
-    let mut sessions = vec![(own_session, Some(OWN))];
-    for tag in NO_TENANT {
-        sessions.push((asking.session(role.session(tag)), tag));
-    }
+    let sessions = sessions(&mut asking, role);
+    let tables: [(&str, Uses); 2] = [
+        ("AssetsTable", assets_uses),
+        ("IntegrationsTable", integrations_uses),
+    ];
     let mut own_tenant = 0;
     for action in evaluator::actions(&here.tools, &["dynamodb"])? {
         let name = action.action.trim_start_matches("dynamodb:");
-        for (logical, uses) in [
-            ("AssetsTable", ASSETS_USES),
-            ("IntegrationsTable", INTEGRATIONS_USES),
-        ] {
+        for (logical, uses) in tables {
             let table = here.arn(logical)?;
             for resource in resources(&table, &action.resource_types) {
                 for (told, leading) in leading_keys(logical) {
-                    for (session, tag) in &sessions {
-                        if *tag != Some(OWN) && !WITHOUT_TENANT.contains(&told) {
+                    for by in &sessions {
+                        if by.tenant != Some(OWN) && !WITHOUT_TENANT.contains(&told) {
                             continue;
                         }
-                        let own = told == "its own" && *tag == Some(OWN);
-                        let allowed = own && resource == table && uses.contains(&name);
+                        let own = told == "its own" && by.tenant == Some(OWN);
+                        let used = uses(by.purpose.unwrap_or_default()).contains(&name);
+                        let allowed = own && resource == table && used;
                         own_tenant += usize::from(own);
-                        let mut one = request(*session, &action.action, &resource, here.account());
+                        let mut one =
+                            request(by.session, &action.action, &resource, here.account());
                         if !leading.is_empty() {
                             one.context = keys([("dynamodb:LeadingKeys", json!(leading))]);
                         }
-                        let told = format!("keys {told}, tag {tag:?}");
+                        let told = format!("keys {told}, tags {:?} {:?}", by.tenant, by.purpose);
                         asking.ask(one, told, allowed);
                     }
                 }
@@ -140,7 +210,9 @@ fn no_action_of_dynamodb_reaches_another_tenants_items() -> Result<()> {
         }
     }
     let Count { evaluated, allowed } = asking.all_end_as_they_must(&here.tools)?;
-    assert_eq!(allowed, ASSETS_USES.len() + INTEGRATIONS_USES.len());
+    let uses =
+        PURPOSES.map(|purpose| assets_uses(purpose).len() + integrations_uses(purpose).len());
+    assert_eq!(allowed, uses.into_iter().sum::<usize>());
     println!(
         "DynamoDB: {evaluated} requests; {} across tenants or without one, 0 of them allowed; \
          {own_tenant} within the tenant, {allowed} of them allowed",
@@ -174,10 +246,7 @@ fn no_action_of_secrets_manager_reaches_another_tenants_secret() -> Result<()> {
     secrets.push(here.arn("PortalSecret")?);
     secrets.push(own_secret.replace("eu-central-1", "eu-west-1"));
     secrets.push(own_secret.clone());
-    let mut sessions = vec![(asking.session(role.session(Some(OWN))), Some(OWN))];
-    for tag in NO_TENANT {
-        sessions.push((asking.session(role.session(tag)), tag));
-    }
+    let sessions = sessions(&mut asking, role);
     let mut own_tenant = 0;
     for action in evaluator::actions(&here.tools, &["secretsmanager"])? {
         let name = action.action.trim_start_matches("secretsmanager:");
@@ -188,31 +257,37 @@ fn no_action_of_secrets_manager_reaches_another_tenants_secret() -> Result<()> {
             &secrets
         };
         for secret in asked {
-            for (session, tag) in &sessions {
+            for by in &sessions {
+                let purpose = by.purpose.unwrap_or_default();
                 for tenant in [None, Some(OWN), Some(OTHER), Some("*"), Some("")] {
-                    if *tag != Some(OWN) && tenant == Some(OTHER) {
+                    if by.tenant != Some(OWN) && tenant == Some(OTHER) {
                         continue;
                     }
-                    let own = *secret == own_secret && *tag == Some(OWN);
-                    let tagged = NEW_SECRET_USES.contains(&name) && tenant == Some(OWN);
-                    let allowed = own && (SECRET_USES.contains(&name) || tagged);
+                    let own = *secret == own_secret && by.tenant == Some(OWN);
+                    let tagged = new_secret_uses(purpose).contains(&name) && tenant == Some(OWN);
+                    let allowed = own && (secret_uses(purpose).contains(&name) || tagged);
                     own_tenant += usize::from(own);
-                    let mut one = request(*session, &action.action, secret, here.account());
+                    let mut one = request(by.session, &action.action, secret, here.account());
                     if let Some(tenant) = tenant {
                         one.context = keys([
                             ("aws:RequestTag/tenant", json!(tenant)),
                             ("aws:TagKeys", json!(["tenant"])),
                         ]);
                     }
-                    let told = format!("tag {tag:?}, request's tag {tenant:?}");
+                    let told = format!(
+                        "tags {:?} {:?}, request's tag {tenant:?}",
+                        by.tenant, by.purpose
+                    );
                     asking.ask(one, told, allowed);
                 }
             }
         }
     }
     let Count { evaluated, allowed } = asking.all_end_as_they_must(&here.tools)?;
-    // The five that take no tag into account, with each of five; the two that do, with one.
-    assert_eq!(allowed, SECRET_USES.len() * 5 + NEW_SECRET_USES.len());
+    // Those that take no tag of the request into account, with each of five; the others with one.
+    let uses =
+        PURPOSES.map(|purpose| secret_uses(purpose).len() * 5 + new_secret_uses(purpose).len());
+    assert_eq!(allowed, uses.into_iter().sum::<usize>());
     println!(
         "Secrets Manager: {evaluated} requests; {} across tenants or without one, 0 of them \
          allowed; {own_tenant} within the tenant, {allowed} of them allowed",
@@ -250,7 +325,7 @@ fn the_tenant_role_reaches_tables_and_secrets_and_keys_only_through_them() -> Re
         }],
     });
     let mut asking = Asking::default();
-    let session = asking.session(roles["TenantRole"].session(Some(OWN)));
+    let session = asking.session(roles["TenantRole"].session(Some(OWN), Some("manage")));
     for (via, allowed) in [
         (Some("dynamodb.eu-central-1.amazonaws.com"), true),
         (Some("secretsmanager.eu-central-1.amazonaws.com"), true),
@@ -294,7 +369,7 @@ fn no_function_reads_a_record_or_a_tenants_secret_by_its_own_role() -> Result<()
     for (name, role) in functions {
         // A function's own session has no tag; one that had would gain nothing.
         for tag in [None, Some(OWN)] {
-            let session = asking.session(role.session(tag));
+            let session = asking.session(role.session(tag, None));
             for action in &data {
                 let asked = if action.action.starts_with("dynamodb:") {
                     let assets = here.arn("AssetsTable")?;

@@ -63,6 +63,7 @@ fn asked(action: &str, resource: &str, key: Option<&str>) -> Asked {
     Asked {
         role: "Role".to_owned(),
         tenant: Some(TENANT.to_owned()),
+        purpose: None,
         action: action.to_owned(),
         resources: vec![resource.to_owned()],
         conditions: keys.into_iter().collect(),
@@ -172,6 +173,10 @@ fn what_aws_does_on_a_functions_behalf_is_granted_to_somebody() -> Result<()> {
     let template = template::translated(&tools()?)?;
     let everything = Place::made_up("muster")
         .with("KmsKeyArn", "arn:aws:kms:eu-central-1:111122223333:key/one")
+        .with(
+            "FormerKmsKeyArns",
+            "arn:aws:kms:eu-central-1:111122223333:key/zero",
+        )
         .with("Tracing", "Active");
     let grants = policies::grants(&policies::roles(&template, &everything)?)?;
     let granted: BTreeMap<(&str, &str), &str> = grants

@@ -118,6 +118,11 @@ async fn rotated(world: &World, muster: &Installation, contoso: &TenantOptions) 
     let asked = muster.stack.recording.asked();
     let verdict = least_privilege::judge(&world.tools, &template, &place, &asked)?;
     ensure!(verdict.refused.is_empty(), "{verdict}");
+    let renewal = verdict
+        .used
+        .iter()
+        .filter(|grant| grant.sid == "RenewSecret");
+    ensure!(renewal.count() == 4, "{:#?}", verdict.used);
     Ok(())
 }
 

@@ -8,7 +8,7 @@ use crate::aws::{
 use anyhow::Result;
 use muster_aws::{
     intrinsics::Place,
-    policies::{self, Grant},
+    policies::{self, Grant, PURPOSES},
     template, tools,
 };
 use serde_json::{Map, Value, json};
@@ -27,10 +27,17 @@ fn neither_of_two_stacks_reaches_the_other() -> Result<()> {
         .map(|name| {
             let place = Place::made_up(name);
             let roles = policies::roles(&template, &place)?;
-            let sessions: Vec<(String, usize)> = roles
-                .iter()
-                .map(|(name, role)| (name.clone(), asking.session(role.session(Some(OWN)))))
-                .collect();
+            let mut sessions = Vec::new();
+            for (name, role) in &roles {
+                let purposes = match name.as_str() {
+                    "TenantRole" => PURPOSES.map(Some).to_vec(),
+                    _ => vec![None],
+                };
+                for purpose in purposes {
+                    let session = asking.session(role.session(Some(OWN), purpose));
+                    sessions.push((name.clone(), purpose, session));
+                }
+            }
             Ok((*name, place, policies::grants(&roles)?, sessions))
         })
         .collect::<Result<Vec<_>>>()?;
@@ -40,9 +47,9 @@ fn neither_of_two_stacks_reaches_the_other() -> Result<()> {
                 continue;
             };
             for (asker, _, _, sessions) in &stacks {
-                for (name, session) in sessions {
+                for (name, purpose, session) in sessions {
                     let own = owner == asker;
-                    if own && *name != grant.role {
+                    if own && (*name != grant.role || *purpose != grant.purpose.as_deref()) {
                         continue;
                     }
                     own_grants += usize::from(own);

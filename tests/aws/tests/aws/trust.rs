@@ -8,17 +8,18 @@ use anyhow::Result;
 use muster_aws::{
     evaluator::{NamedPolicy, Session},
     intrinsics::{Place, Stack},
-    policies, template, tools,
+    policies::{self, PURPOSES},
+    template, tools,
 };
 use serde_json::{Map, Value, json};
 
-/// The roles whose functions act for tenants.
-const ACT_FOR_TENANTS: [&str; 5] = [
-    "ExportRole",
-    "OauthCallbackRole",
-    "PortalRole",
-    "SecretExpiryRole",
-    "SyncRole",
+/// The roles whose functions act for tenants, each with its purpose.
+const ACT_FOR_TENANTS: [(&str, &str); 5] = [
+    ("ExportRole", "read"),
+    ("OauthCallbackRole", "consent"),
+    ("PortalRole", "manage"),
+    ("SecretExpiryRole", "credential"),
+    ("SyncRole", "sync"),
 ];
 
 /// Tags of a session, as `sts:AssumeRole` takes them.
@@ -46,13 +47,14 @@ fn only_the_functions_become_the_tenant_role_and_only_for_one_tenant() -> Result
     let mut asking = Asking::default();
     let mut sessions = Vec::new();
     for (name, role) in &roles {
-        let listed = ACT_FOR_TENANTS.contains(&name.as_str());
-        sessions.push((name.clone(), listed, asking.session(role.session(None))));
+        let purpose = ACT_FOR_TENANTS.iter().find(|(role, _)| role == name);
+        let session = asking.session(role.session(None, None));
+        sessions.push((name.clone(), purpose.map(|(_, purpose)| *purpose), session));
     }
     let unlisted = [
-        beside["PortalRole"].session(None),
-        beside["SyncRole"].session(None),
-        tenant_role.session(Some(OWN)),
+        beside["PortalRole"].session(None, None),
+        beside["SyncRole"].session(None, None),
+        tenant_role.session(Some(OWN), Some("manage")),
         somebody("arn:aws:sts::111122223333:assumed-role/Administrator/me"),
         somebody("arn:aws:sts::999999999999:assumed-role/muster-PortalRole-1A2B3C4D5E6F/me"),
         somebody("arn:aws:iam::111122223333:user/me"),
@@ -63,29 +65,43 @@ fn only_the_functions_become_the_tenant_role_and_only_for_one_tenant() -> Result
     ];
     for session in unlisted {
         let name = session.principal.clone();
-        sessions.push((name, false, asking.session(session)));
+        sessions.push((name, None, asking.session(session)));
     }
 
-    let shapes = [
-        (tags(&[("tenant", OWN)]), true),
-        (tags(&[]), false),
-        (tags(&[("tenant", "")]), false),
-        (tags(&[("tenant", "*")]), false),
-        (tags(&[("tenant", "not-a-guid")]), false),
-        (tags(&[("tenant", &format!("{OWN}0"))]), false),
-        (tags(&[("tenant", &OWN.replace('-', ""))]), false),
-        (tags(&[("Tenant", "not-a-guid")]), false),
-        (tags(&[("client", OWN)]), false),
-        (tags(&[("tenant", OWN), ("client", OWN)]), false),
-        (tags(&[("tenant", OWN), ("Tenants", "all")]), false),
+    // Each shape with every purpose; only one tenant and the function's own purpose will do.
+    let mut shapes: Vec<(Map<String, Value>, Option<&str>)> = vec![
+        (tags(&[]), None),
+        (tags(&[("tenant", OWN)]), None),
+        (tags(&[("tenant", OWN), ("Purpose", "manage ")]), None),
     ];
-    for (name, listed, session) in &sessions {
+    for purpose in PURPOSES.into_iter().chain(["", "*", "manage,sync"]) {
+        let known = PURPOSES.contains(&purpose).then_some(purpose);
+        let with = |others: &[(&str, &str)]| tags(&[others, &[("purpose", purpose)]].concat());
+        shapes.push((with(&[("tenant", OWN)]), known));
+        shapes.extend(
+            [
+                with(&[]),
+                with(&[("tenant", "")]),
+                with(&[("tenant", "*")]),
+                with(&[("tenant", "not-a-guid")]),
+                with(&[("tenant", &format!("{OWN}0"))]),
+                with(&[("tenant", &OWN.replace('-', ""))]),
+                with(&[("Tenant", "not-a-guid")]),
+                with(&[("client", OWN)]),
+                with(&[("tenant", OWN), ("client", OWN)]),
+                with(&[("tenant", OWN), ("Tenants", "all")]),
+            ]
+            .map(|shape| (shape, None)),
+        );
+    }
+    for (name, own_purpose, session) in &sessions {
         for action in ["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"] {
-            for (tags, is_one_tenant) in &shapes {
+            for (tags, purpose) in &shapes {
                 let mut one = request(*session, action, &tenant_role.arn, &place.account);
                 one.context = tags.clone();
                 one.resource_policy = Some(tenant_role.trust.clone());
-                let allowed = *listed && *is_one_tenant && action != "sts:SetSourceIdentity";
+                let is_own = purpose.is_some() && purpose == own_purpose;
+                let allowed = is_own && action != "sts:SetSourceIdentity";
                 asking.ask(one, format!("{name} with {tags:?}"), allowed);
             }
         }
@@ -94,7 +110,7 @@ fn only_the_functions_become_the_tenant_role_and_only_for_one_tenant() -> Result
     assert_eq!(allowed, ACT_FOR_TENANTS.len() * 2);
     println!(
         "Becoming the tenant role: {evaluated} requests; {allowed} allowed, AssumeRole and \
-         TagSession of {} roles with one tenant's tag",
+         TagSession of {} roles with one tenant's tag and their own purpose",
         ACT_FOR_TENANTS.len()
     );
     Ok(())
