@@ -76,7 +76,7 @@ fn each_dataset_feeds_its_counts() {
         [
             "users: users 4, users_enabled 2, guests 1, users_licensed 2, licensed_disabled 0",
             "subscribed_skus: ",
-            "sign_in_activity: inactive_90_days 2",
+            "sign_in_activity: inactive_90_days 1, attempts_only_90_days 1, never_used_90_days 1",
             "mfa_registration: mfa_registered 1, mfa_users 3",
             "managed_devices: devices 3, devices_noncompliant 0",
             "secure_scores: secure_score_hundredths 18725, secure_score_max_hundredths 40200",
