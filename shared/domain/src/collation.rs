@@ -3,7 +3,7 @@
 //! An approximation of the Unicode Collation Algorithm's root order
 //! (<https://www.unicode.org/reports/tr10/>): letters compare by their base letter first, then by accents,
 //! then by case. The algorithm's own table of weights would add half a megabyte to the portal's function,
-//! which is near its limit of 8 MB; the normalizer is in it already, for host names.
+//! which is near its limit of 8 MiB; the normalizer is in it already, for host names.
 
 use icu_normalizer::{
     DecomposingNormalizerBorrowed, properties::CanonicalCombiningClassMapBorrowed,
