@@ -1,7 +1,7 @@
 //! Coming back: at once with what the deadline cut off, or at the time that Microsoft named.
 
 use crate::{
-    read::End,
+    attempts::End,
     run::Run,
     tenant::{Outcome, SyncError},
 };

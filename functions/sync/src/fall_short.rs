@@ -1,41 +1,38 @@
 //! An enumeration that fell short: the state says why, in words for a person.
 
 use crate::read::Reading;
-use muster_domain::{Verdict, fault::Fault, licenses, state::Phase, verdict::Licence};
-use muster_platform::{http::status_in_words, store::StoreError};
+use muster_domain::{
+    Verdict,
+    fault::Fault,
+    licenses,
+    state::Phase,
+    trouble::{self, Cause},
+    verdict::Licence,
+};
+use muster_platform::{http::status_in_words, now, store::StoreError};
 
 impl Reading<'_> {
     /// An enumeration that did not reach its end: what is held stays, and the state says why.
     pub(crate) async fn fell_short(&mut self, fault: &Fault) -> Result<(), StoreError> {
-        let permissions = || {
-            self.dataset
-                .permissions()
-                .map(muster_domain::Permission::value)
-                .collect::<Vec<_>>()
-                .join(", ")
-        };
-        let trouble = match fault {
+        let blocked = match fault {
             Fault::NotLicensed(licence) if !self.holds(*licence).await? => {
-                self.state.verdict = Verdict::NotLicensed { licence: *licence };
-                self.state.phase = Phase::Blocked;
-                return Ok(());
+                Some(Verdict::NotLicensed { licence: *licence })
             }
-            Fault::NotInCloud => {
-                self.state.verdict = Verdict::UnavailableInCloud;
-                self.state.phase = Phase::Blocked;
-                return Ok(());
+            Fault::NotLicensed(licence) if self.state.was_never_set_up(*licence, now()) => {
+                Some(Verdict::NotSetUp)
             }
-            Fault::NotLicensed(licence) => format!("Microsoft says that the tenant has no {} licence, though it holds one. This passes; Muster tries again at the next sync.", licence.name()),
-            Fault::Forbidden => format!("Microsoft refuses, though the app holds {}. After a new consent this passes within minutes; if it stays, grant admin consent again.", permissions()),
-            Fault::Throttled(_) => "Microsoft asks to wait longer than this run lasts. Muster comes back at the time it named.".to_owned(),
-            Fault::Passing(why) => format!("Microsoft Graph did not answer properly ({why}). Muster tries again at the next sync; nothing was removed."),
-            Fault::TokenRefused => "Microsoft does not accept its own access token. Muster tries again at the next sync.".to_owned(),
-            Fault::StateLost => "Microsoft lost the place in the list twice in a row. Muster tries again at the next sync; nothing was removed.".to_owned(),
-            Fault::Refused { status, code } if code.is_empty() => format!("Microsoft Graph gave an answer that Muster does not act on: {}. What was read before is kept.", status_in_words(*status)),
-            Fault::Refused { code, .. } => format!("Microsoft Graph gave an answer that Muster does not act on ({code}). What was read before is kept."),
+            Fault::NotInCloud => Some(Verdict::UnavailableInCloud),
+            _ => None,
         };
+        if let Some(verdict) = blocked {
+            self.state.verdict = verdict;
+            self.state.phase = Phase::Blocked;
+            return Ok(());
+        }
+        let repeated = self.state.falls_short(Cause::of(fault), now());
+        let status = |status| status_in_words(status).to_owned();
         self.state.phase = Phase::Incomplete;
-        self.state.trouble = Some(trouble);
+        self.state.trouble = Some(trouble::sentence(self.dataset, fault, &repeated, status));
         Ok(())
     }
 

@@ -3,8 +3,8 @@
 
 use crate::{
     SyncError,
+    attempts::End,
     count::{Counted, each},
-    read::End,
     run::Run,
 };
 use muster_domain::{

@@ -1,6 +1,8 @@
 //! Where each dataset of a tenant stands: the stored facts behind every "fresh" and every gap.
 
-use crate::{Dataset, Verdict, index::IndexMark, summary::Counts, tally};
+use crate::{
+    Dataset, Verdict, asking::Asking, index::IndexMark, summary::Counts, tally, trouble::Repeated,
+};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -37,6 +39,15 @@ pub struct DatasetState {
     /// was not believed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fell_short: Option<u64>,
+    /// When Microsoft's own count was last asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counted_at: Option<Timestamp>,
+    /// The trouble that the last runs had in common.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repeated: Option<Repeated>,
+    /// How Microsoft wants the dataset to be asked for, where that is otherwise than its definition wishes.
+    #[serde(default, skip_serializing_if = "Asking::is_as_defined")]
+    pub asking: Asking,
     /// The stored index, where it may be believed; absent while the dataset is being written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub index: Option<IndexMark>,
@@ -238,6 +249,9 @@ impl DatasetState {
             checkpoint: Checkpoint::default(),
             complete: None,
             fell_short: None,
+            counted_at: None,
+            repeated: None,
+            asking: Asking::default(),
             index: None,
             held_removal: None,
             removal_allowed: false,

@@ -18,8 +18,11 @@
 //! | `half-gzip` | the answer claims to be gzip and ends halfway through it |
 //! | `nonpremium` | 403 `Authentication_RequestFromNonPremiumTenantOrB2CTenant` |
 //!
+//! What goes wrong with lists beyond that is in `list_faults.rs`.
+//!
 //! For example `users/delta#2=503,secureScores#1x3=429:2`.
 
+use crate::list_faults::ListFault;
 use std::str::FromStr;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -62,6 +65,8 @@ pub enum FaultKind {
     NonPremium,
     /// The answer claims to be gzip and ends halfway through it.
     HalfGzip,
+    /// A refused query, or a page that misleads.
+    List(ListFault),
     /// This very answer.
     Answer(ScriptedAnswer),
 }
@@ -192,10 +197,14 @@ impl FromStr for Fault {
                 FaultKind::Hang(duration(time).ok_or_else(|| fail("not a number of seconds"))?)
             }
             ("foreign", Some(host)) => FaultKind::ForeignNextLink(host.to_owned()),
-            (status, retry_after) => {
+            (status, retry_after) if status.bytes().all(|byte| byte.is_ascii_digit()) => {
                 let status = status.parse().ok().filter(|s| (400..600).contains(s));
                 let status = status.ok_or_else(|| fail("an unknown KIND"))?;
                 FaultKind::Status(status, retry_after.map(str::to_owned))
+            }
+            (word, argument) => {
+                let list = ListFault::named(word, argument);
+                FaultKind::List(list.ok_or_else(|| fail("an unknown KIND"))?)
             }
         };
         Ok(Self {

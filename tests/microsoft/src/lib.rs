@@ -26,6 +26,7 @@ mod faults;
 mod graph;
 mod json;
 mod licences;
+mod list_faults;
 mod login;
 mod names;
 mod observed;
@@ -42,6 +43,7 @@ mod tenant_handle;
 mod world;
 
 pub use faults::{Fault, FaultKind, ParseFaultError, ScriptedAnswer};
+pub use list_faults::ListFault;
 pub use options::{Cloud, Options, PERMISSIONS, TenantOptions};
 pub use request_log::{Origin, Request};
 pub use simulator::Simulator;

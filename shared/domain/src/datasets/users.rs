@@ -3,7 +3,7 @@
 use crate::{
     Column, Dataset, Enumeration, Kind, Permission,
     count::{Count, Tally},
-    dataset::Key,
+    dataset::{Delta, Key},
 };
 
 /// The people, guests and shared mailboxes of the directory.
@@ -14,7 +14,11 @@ pub const USERS: Dataset = Dataset {
     doc: "https://learn.microsoft.com/graph/api/user-delta",
     path: "/users/delta",
     query: &[],
-    enumeration: Enumeration::Delta,
+    enumeration: Enumeration::Delta(Delta {
+        list: "/users",
+        // The CSDL allows null for both; the directory sets them for everybody.
+        always: &["user_principal_name", "account_enabled"],
+    }),
     count: Some("/users/$count"),
     key: Key::Column("id"),
     columns: &[
