@@ -107,7 +107,7 @@ async fn callback(
     }
     match take_note(&context.services, tenant).await {
         Ok(Some(name)) => page::given(tenant, &name),
-        Ok(None) => page::bad_state("The integration was deleted meanwhile."),
+        Ok(None) => page::bad_state("The integration was deleted meanwhile, or is being deleted."),
         Err(error) => {
             tracing::error!(tenant.id = %tenant, error, "the consent could not be noted");
             page::unavailable()
@@ -117,6 +117,13 @@ async fn callback(
 
 /// Notes the hint and asks for a sync, which looks for the proof.
 async fn take_note(services: &Services, tenant: TenantId) -> Result<Option<String>, String> {
+    let known = services.store.integration(tenant).await;
+    if known
+        .map_err(|e| e.to_string())?
+        .is_none_or(|known| known.deleting)
+    {
+        return Ok(None);
+    }
     let at = now();
     let updated = services.store.update_integration(tenant, |integration| {
         integration.consent_hint_at = Some(at);

@@ -10,6 +10,7 @@ pub mod cloud;
 pub mod connect;
 pub mod dataset;
 pub mod datasets;
+pub mod deletion;
 pub mod documentation;
 pub mod expiry;
 pub mod fault;

@@ -77,7 +77,7 @@ pub fn plan(integration: &Integration, states: &[DatasetState], now: Timestamp) 
         } else if !verdict.allows() {
             Action::Block
         } else {
-            match due_at(dataset, state, integration) {
+            match due_at(dataset, state, integration, now) {
                 Some(at) if at > now => Action::NotDue(at),
                 _ => Action::Read(from(dataset, state, now)),
             }
@@ -98,8 +98,13 @@ fn due_at(
     dataset: &Dataset,
     state: Option<&DatasetState>,
     integration: &Integration,
+    now: Timestamp,
 ) -> Option<Timestamp> {
     let state = state?;
+    let again = integration.read_again_since(dataset.name, now);
+    if again.is_some_and(|asked| state.is_older_than(asked)) {
+        return None;
+    }
     let asked = integration.sync.requested_at;
     let last = state.last_attempt_at?;
     let unfinished = !matches!(state.phase, Phase::Fresh) && state.verdict.allows();

@@ -45,8 +45,6 @@ impl Licence {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Verdict {
-    /// Nothing is known to stand in the way.
-    Allowed,
     /// Permissions that are not granted; one entry a group, `A or B` where either would do.
     MissingPermission {
         /// The missing groups.
@@ -61,6 +59,10 @@ pub enum Verdict {
     Concealed,
     /// This national cloud does not have the call.
     UnavailableInCloud,
+    /// Nothing is known to stand in the way. A word that only a newer version knows is read as this:
+    /// the next sync finds out.
+    #[serde(other)]
+    Allowed,
 }
 
 impl Verdict {

@@ -9,7 +9,9 @@ mod it {
     mod callback;
     mod canary;
     mod command_line;
+    mod damage;
     mod data_directory;
+    mod deletion;
     mod every_credential;
     mod first_light;
     mod foreign_links;
@@ -26,5 +28,6 @@ mod it {
     mod sign_in;
     mod signed_in;
     mod tidy;
+    mod unreadable;
     mod without_a_secret;
 }
