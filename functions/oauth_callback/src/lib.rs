@@ -127,7 +127,7 @@ async fn take_note(services: &Services, tenant: TenantId) -> Result<Option<Strin
     };
     services
         .queue
-        .send(SyncMessage { tenant_id: tenant })
+        .send_asked(SyncMessage { tenant_id: tenant })
         .await
         .map_err(|e| e.to_string())?;
     tracing::info!(tenant.id = %tenant, "consent came back; looking for its roles");

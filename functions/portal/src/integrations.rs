@@ -171,7 +171,17 @@ async fn request_sync(context: &Context, tenant: TenantId) -> Result<Timestamp, 
         .await?
         .ok_or_else(Problem::unknown_tenant)?;
     let message = SyncMessage { tenant_id: tenant };
-    context.services.queue.send(message).await?;
+    let sent = context.services.queue.send_asked(message).await;
+    if sent.is_err() {
+        // Nothing is on its way: the request is taken back.
+        let withdraw = |integration: &mut Integration| {
+            integration.sync.requested_at.take_if(|at| *at == now);
+        };
+        if let Err(error) = store.update_integration(tenant, withdraw).await {
+            tracing::error!(tenant.id = %tenant, %error, "a request for a sync was not taken back");
+        }
+    }
+    sent?;
     Ok(now)
 }
 

@@ -4,7 +4,7 @@
 
 use crate::read::{Reading, Stop};
 use jiff::{SignedDuration, Timestamp};
-use muster_domain::plan::From;
+use muster_domain::{clock_ahead, plan::From};
 use muster_platform::{
     now,
     store::{Batch, StoreError},
@@ -32,11 +32,16 @@ impl Reading<'_> {
         }
     }
 
+    /// Whether a later run can go on from the page in hand.
+    pub(crate) fn goes_on_later(&self) -> bool {
+        self.state.complete.is_none() && self.unkeyed == 0
+    }
+
     /// Moves the checkpoint past a page that is written. Only a first enumeration resumes at a
     /// page: a later one starts anew, since only a whole one may remove. One that met objects it
     /// cannot keep starts anew, too, lest they be forgotten.
     pub(crate) async fn checkpoint(&mut self, link: String) -> Result<(), Stop> {
-        if self.state.complete.is_none() && self.unkeyed == 0 {
+        if self.goes_on_later() {
             self.pack().await?;
             self.state.checkpoint.next_link = Some(link);
             self.state.checkpoint.next_link_at = Some(now());
@@ -55,7 +60,7 @@ impl Reading<'_> {
     /// Whether the delta link in hand is as good as the one that this round ended with.
     pub(crate) fn keeps_its_link(&self, from: &From, at: Timestamp) -> bool {
         let given = self.state.checkpoint.delta_link_at;
-        let young = given.is_some_and(|given| at.duration_since(given) < LINK_KEPT);
+        let young = given.is_some_and(|given| clock_ahead::is_younger(given, LINK_KEPT, at));
         matches!(from, From::DeltaLink(_)) && self.empty && young
     }
 

@@ -27,7 +27,8 @@ impl Reading<'_> {
             }
             Fault::NotLicensed(licence) => format!("Microsoft says that the tenant has no {} licence, though it holds one. This passes; Muster tries again at the next sync.", licence.name()),
             Fault::Forbidden => format!("Microsoft refuses, though the app holds {}. After a new consent this passes within minutes; if it stays, grant admin consent again.", permissions()),
-            Fault::Throttled(_) => "Microsoft asks to wait longer than this run lasts. Muster comes back at the time it named.".to_owned(),
+            Fault::Silent => "Microsoft Graph did not answer in time. Muster tries again at the next sync; nothing was removed.".to_owned(),
+            Fault::Throttled(_) => "Microsoft asks to wait longer than a run waits. Muster comes back at the time it named.".to_owned(),
             Fault::Passing(why) => format!("Microsoft Graph did not answer properly ({why}). Muster tries again at the next sync; nothing was removed."),
             Fault::TokenRefused => "Microsoft does not accept its own access token. Muster tries again at the next sync.".to_owned(),
             Fault::StateLost => "Microsoft lost the place in the list twice in a row. Muster tries again at the next sync; nothing was removed.".to_owned(),

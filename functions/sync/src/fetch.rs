@@ -1,6 +1,9 @@
 //! One page from Graph: asked for as often as is worth it, and as slowly as Microsoft says.
 
-use crate::run::Clock;
+use crate::{
+    patience::{Loss, Patience},
+    run::Clock,
+};
 use jiff::Timestamp;
 use muster_domain::{
     ClientId, Dataset, Enumeration, TenantId,
@@ -14,7 +17,7 @@ use muster_domain::{
 use muster_platform::microsoft::{Microsoft, SignInFailure, Token};
 use secrecy::SecretString;
 use std::time::Duration;
-use tokio::sync::RwLock;
+use tokio::{sync::RwLock, time::Instant};
 use url::Url;
 
 /// Graph, for one tenant and one run.
@@ -26,6 +29,7 @@ pub(crate) struct Graph<'a> {
     tenant: TenantId,
     secret: SecretString,
     token: RwLock<(u32, Token)>,
+    patience: Patience,
 }
 
 /// A missing-licence answer comes at times to tenants that have the licence (Microsoft Graph,
@@ -54,6 +58,7 @@ impl<'a> Graph<'a> {
             tenant,
             secret,
             token: RwLock::new((0, token)),
+            patience: Patience::default(),
         }
     }
 
@@ -82,17 +87,21 @@ impl<'a> Graph<'a> {
             .await
     }
 
-    /// One page. Counts its requests and waits.
+    /// One page. Counts its requests and waits. Waits longer where `loss` says that giving up costs
+    /// more.
     pub async fn page(
         &self,
         dataset: &'static Dataset,
         url: &Url,
+        loss: Loss,
         clock: &Clock,
         counters: &mut Counters,
     ) -> Result<Page, Fault> {
         let (mut tries, mut unlicensed, mut reminted) = (0, 0, false);
+        let mut waited = Duration::ZERO;
         loop {
-            self.leave(dataset, clock, counters).await?;
+            waited += self.leave(dataset, loss, waited, clock, counters).await?;
+            let sent_at = Instant::now();
             let (minting, token) = self.token.read().await.clone();
             counters.requests += 1;
             let answer = self
@@ -104,9 +113,14 @@ impl<'a> Graph<'a> {
                 paces.heard(self.tenant, dataset, used);
             }
             let fault = match answer.and_then(|answer| parse(dataset, &answer.body)) {
-                Ok(page) => return Ok(page),
+                Ok(page) => {
+                    self.patience.page_came();
+                    clock.page_read();
+                    return Ok(page);
+                }
                 Err(fault) => fault,
             };
+            self.patience.missed(&fault, sent_at);
             self.heed(dataset, &fault, tries);
             let pause = match &fault {
                 Fault::TokenRefused if !reminted => {
@@ -118,6 +132,7 @@ impl<'a> Graph<'a> {
                     unlicensed += 1;
                     Some(Duration::from_millis(200) * unlicensed)
                 }
+                Fault::Throttled(_) => fault::pause(&fault, tries, self.left(loss, waited, clock)),
                 fault => fault::pause(fault, tries, clock.left()),
             };
             let Some(pause) = pause.filter(|_| !clock.over()) else {
@@ -127,8 +142,14 @@ impl<'a> Graph<'a> {
                 counters.throttled_ms += u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
             }
             tokio::time::sleep(pause).await;
+            waited += pause;
             tries += 1;
         }
+    }
+
+    /// How much longer a request may wait as Microsoft asks to.
+    fn left(&self, loss: Loss, waited: Duration, clock: &Clock) -> Duration {
+        self.patience.left(loss, waited).min(clock.left())
     }
 
     /// Microsoft's own count of what a list holds. It is worth one request and no wait: whatever is in
@@ -140,7 +161,10 @@ impl<'a> Graph<'a> {
         clock: &Clock,
         counters: &mut Counters,
     ) -> Option<u64> {
-        if clock.over() || self.microsoft.paces().ask(self.tenant, dataset).is_err() {
+        if clock.over()
+            || self.patience.is_silent()
+            || self.microsoft.paces().ask(self.tenant, dataset).is_err()
+        {
             return None;
         }
         let url = self.hosts.graph(&format!("/v1.0{path}"));
@@ -167,22 +191,31 @@ impl<'a> Graph<'a> {
         }
     }
 
-    /// Waits until a request may go out. Where that is longer than this run lasts, it is as if
-    /// Microsoft had said so.
+    /// Waits until a request may go out, and returns for how long. Where that is longer than this run
+    /// waits, it is as if Microsoft had said so. Where Microsoft answers nothing, none goes out.
     async fn leave(
         &self,
         dataset: &'static Dataset,
+        loss: Loss,
+        waited: Duration,
         clock: &Clock,
         counters: &mut Counters,
-    ) -> Result<(), Fault> {
-        while let Err(wait) = self.microsoft.paces().ask(self.tenant, dataset) {
-            if clock.over() || wait > clock.left() {
+    ) -> Result<Duration, Fault> {
+        let mut more = Duration::ZERO;
+        loop {
+            if self.patience.is_silent() {
+                return Err(Fault::Silent);
+            }
+            let Err(wait) = self.microsoft.paces().ask(self.tenant, dataset) else {
+                return Ok(more);
+            };
+            if clock.over() || wait > self.left(loss, waited + more, clock) {
                 return Err(Fault::Throttled(Some(wait)));
             }
             counters.throttled_ms += u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
             tokio::time::sleep(wait).await;
+            more += wait;
         }
-        Ok(())
     }
 
     /// Mints a new token, unless another dataset has done so meanwhile.

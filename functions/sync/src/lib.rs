@@ -9,9 +9,11 @@ mod diff;
 mod end;
 mod fall_short;
 mod fetch;
+mod give_up;
 mod indexed;
 mod load;
 mod moves;
+mod patience;
 mod read;
 mod remove;
 mod run;
@@ -21,10 +23,18 @@ mod tenant;
 pub use tenant::{Outcome, SyncError, sync_tenant};
 
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
+use futures::FutureExt;
+use give_up::{LastTry, PANICKED};
 use jiff::Timestamp;
 use muster_domain::TenantId;
-use muster_platform::{Services, queue::SyncMessage};
-use std::time::{Duration, SystemTime};
+use muster_platform::{
+    Services, now,
+    queue::{SyncMessage, TRIES},
+};
+use std::{
+    panic::AssertUnwindSafe,
+    time::{Duration, SystemTime},
+};
 use tokio::sync::watch;
 
 /// What the handler needs, built once per cold start.
@@ -89,10 +99,10 @@ pub async fn handle(
             error = failed.why,
             "the sync did not run"
         );
-        context
-            .services
-            .metrics
-            .sync_failed(failed.tenant, muster_platform::now());
+        context.services.metrics.sync_failed(failed.tenant, now());
+        if let Some(last) = failed.last_try {
+            last.give_up(&context.services, &failed.sentence).await;
+        }
         come_again(context, &message, failed.tenant).await;
         let mut failure = BatchItemFailure::default();
         failure.item_identifier = message.message_id.unwrap_or_default();
@@ -101,10 +111,15 @@ pub async fn handle(
     response
 }
 
-/// A message that comes again.
+/// A message that comes again, or was given up.
 struct Failed {
     tenant: Option<TenantId>,
+    /// For the log.
     why: String,
+    /// For a person.
+    sentence: String,
+    /// Where the queue does not hand the message out again.
+    last_try: Option<LastTry>,
 }
 
 async fn handle_message(
@@ -118,16 +133,34 @@ async fn handle_message(
     let asked: SyncMessage = serde_json::from_str(body).map_err(|error| Failed {
         tenant: None,
         why: format!("a sync message that cannot be read: {error}"),
+        sentence: String::new(),
+        last_try: None,
     })?;
     let tenant = asked.tenant_id;
-    // On the heap: the futures of a whole sync are nested too deep for the compiler's measure.
-    Box::pin(sync_tenant(context, tenant, sent_at(message), deadline))
-        .await
-        .map(|_| ())
-        .map_err(|error| Failed {
-            tenant: Some(tenant),
-            why: error.to_string(),
-        })
+    let services = &context.services;
+    let last_try = match tries(message) >= TRIES {
+        true => Some(LastTry::begin(services, tenant, failing_since(message)).await),
+        false => None,
+    };
+    // On the heap: the futures of a whole sync are nested too deep for the compiler's measure. A panic
+    // fails this message and no other.
+    let sync = Box::pin(sync_tenant(context, tenant, sent_at(message), deadline));
+    let (why, sentence) = match AssertUnwindSafe(sync).catch_unwind().await {
+        Ok(Ok(outcome)) => {
+            if let Some(last) = last_try.filter(|_| outcome.did_nothing()) {
+                last.take_back(services).await;
+            }
+            return Ok(());
+        }
+        Ok(Err(error)) => (error.to_string(), error.sentence()),
+        Err(_) => ("a panic".to_owned(), PANICKED.to_owned()),
+    };
+    Err(Failed {
+        tenant: Some(tenant),
+        why,
+        sentence,
+        last_try,
+    })
 }
 
 /// Without this it would come after the queue's whole visibility timeout, which is as long as the
@@ -148,6 +181,14 @@ async fn come_again(context: &Context, message: &SqsMessage, tenant: Option<Tena
 /// How often the message was received, this time included.
 fn tries(message: &SqsMessage) -> u32 {
     attribute(message, "ApproximateReceiveCount").unwrap_or(1)
+}
+
+/// When the message was first received.
+fn failing_since(message: &SqsMessage) -> Timestamp {
+    let first = attribute(message, "ApproximateFirstReceiveTimestamp");
+    first
+        .and_then(|millisecond| Timestamp::from_millisecond(millisecond).ok())
+        .unwrap_or_else(now)
 }
 
 /// When the message was sent.

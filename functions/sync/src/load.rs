@@ -74,11 +74,17 @@ pub(crate) async fn load(
                 fell_back.as_deref(),
                 now,
             );
+            if integration.connected_at.is_none() {
+                integration.sync.refused(now);
+            }
         })
         .await?;
     let Some(integration) = updated else {
         return Ok(None);
     };
+    if let Some(ahead) = integration.sync.ahead {
+        tracing::warn!(tenant.id = %tenant, %ahead, "stored times lie in the future: a clock was ahead; they count as due now");
+    }
     if let Some(at) = integration.look_again_at(now) {
         services.schedule.once(tenant, at).await?;
     }
@@ -141,6 +147,7 @@ async fn refuse(
                 sentence: sentence.to_owned(),
                 since,
             });
+            integration.sync.refused(now);
         })
         .await?;
     Ok(())

@@ -6,6 +6,7 @@ use crate::{
     diff::{self, Held, Told},
     indexed::Indexed,
     moves::Moves,
+    patience::Loss,
     run::Run,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -100,6 +101,11 @@ impl<E: Into<SyncError>> std::convert::From<E> for Stop {
 /// What is said where only one more enumeration can tell what is gone.
 const LEFT_OVER: &str = "Everything has been read, over several runs. An earlier try had left records, some of which may be gone by now; all is read once more, in one piece, and those are removed.";
 
+/// What is said where the time of a run was up.
+const TIME_UP: &str = "The time of this run was up. Reading goes on by itself.";
+/// The same for a list that cannot be read on and was cut off for the second time.
+const TIME_UP_AGAIN: &str = "The list is too long to be read whole in the time of one run. What was read before is kept; Muster begins again at the next sync.";
+
 /// Reads a dataset from where the plan says. Only trouble with the store is an error: whatever
 /// Microsoft answers becomes the dataset's state.
 pub(crate) async fn read(
@@ -127,10 +133,11 @@ pub(crate) async fn read(
         Ok(()) => {}
         Err(Stop::Error(error)) => return Err(error),
         Err(Stop::Deadline) => {
-            cut_off = true;
+            // A list that is read from its start each time is not tried without end.
+            cut_off = reading.goes_on_later() || reading.stored.trouble.as_deref() != Some(TIME_UP);
             reading.state.phase = Phase::Incomplete;
-            reading.state.trouble =
-                Some("The time of this run was up. Reading goes on by itself.".to_owned());
+            let trouble = if cut_off { TIME_UP } else { TIME_UP_AGAIN };
+            reading.state.trouble = Some(trouble.to_owned());
         }
         Err(Stop::LeftOver) => {
             cut_off = true;
@@ -188,7 +195,7 @@ async fn attempt<'a>(
     // Microsoft is asked at once, while what is held is looked up.
     let (reading, page) = tokio::join!(Reading::begin(run, dataset, state, &from), async {
         run.graph
-            .page(dataset, &first?, &run.clock, &mut asked)
+            .page(dataset, &first?, Loss::Nothing, &run.clock, &mut asked)
             .await
     });
     let mut reading = reading?;
@@ -300,6 +307,10 @@ impl<'a> Reading<'a> {
             // The next page is fetched while this one is written; the checkpoint moves after the
             // write, so that it never promises what is not stored.
             let mut counters = self.state.run;
+            let loss = match self.goes_on_later() {
+                true => Loss::Nothing,
+                false => Loss::List,
+            };
             let (written, fetched) = tokio::join!(
                 self.run
                     .services
@@ -307,7 +318,7 @@ impl<'a> Reading<'a> {
                     .write(&self.run.lease, self.dataset, &batch),
                 self.run
                     .graph
-                    .page(self.dataset, &url, &self.run.clock, &mut counters),
+                    .page(self.dataset, &url, loss, &self.run.clock, &mut counters),
             );
             self.state.run = counters;
             self.units += written?;

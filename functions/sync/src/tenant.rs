@@ -40,6 +40,13 @@ pub enum Outcome {
     ToBeContinued,
 }
 
+impl Outcome {
+    /// Whether nothing of the tenant was tried.
+    pub fn did_nothing(self) -> bool {
+        matches!(self, Self::Nothing | Self::Overtaken)
+    }
+}
+
 /// Why a run failed as a whole; its message comes again.
 #[derive(Debug, thiserror::Error)]
 pub enum SyncError {
@@ -84,7 +91,7 @@ pub async fn sync_tenant(
         tracing::info!(tenant.id = %tenant, "nothing to sync: the tenant is paused or gone");
         return Ok(Outcome::Nothing);
     };
-    if sent_at.is_some_and(|sent_at| known.sync.overtook(sent_at)) {
+    if sent_at.is_some_and(|sent_at| known.sync.overtook(sent_at, now())) {
         tracing::info!(tenant.id = %tenant, "nothing to sync: the message is older than the last sync");
         return Ok(Outcome::Overtaken);
     }
@@ -149,7 +156,7 @@ async fn run(
     if let Some(contested_at) = lease.contested_at {
         states
             .iter_mut()
-            .for_each(|state| state.distrust(contested_at));
+            .for_each(|state| state.distrust(contested_at, now()));
     }
     let began = lease.began_at.unwrap_or_else(now);
     let plan = plan::plan(&integration, states, now());

@@ -14,6 +14,9 @@ pub enum Fault {
     /// A passing trouble of the service or the wire: try again.
     #[error("Microsoft Graph did not answer properly ({0})")]
     Passing(String),
+    /// No answer came in time: try again once, and not at all where nothing else is answered.
+    #[error("Microsoft Graph did not answer in time")]
+    Silent,
     /// The token is not accepted: mint another, once.
     #[error("the access token was not accepted")]
     TokenRefused,
@@ -42,7 +45,7 @@ pub enum Fault {
 impl Fault {
     /// Whether the same request may succeed later in the same sync.
     pub fn passes(&self) -> bool {
-        matches!(self, Self::Throttled(_) | Self::Passing(_))
+        matches!(self, Self::Throttled(_) | Self::Passing(_) | Self::Silent)
     }
 }
 
@@ -137,6 +140,7 @@ pub fn wait(text: &str, now: jiff::Timestamp) -> Option<Duration> {
 pub fn pause(fault: &Fault, tries: u32, patience: Duration) -> Option<Duration> {
     let pause = match fault {
         Fault::Throttled(told) => told.unwrap_or_else(|| back_off(tries)),
+        Fault::Silent if tries == 0 => back_off(tries),
         Fault::Passing(_) if tries < 5 => back_off(tries),
         _ => return None,
     };

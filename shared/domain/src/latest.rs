@@ -69,6 +69,9 @@ impl Integration {
         let mut same = self.clone();
         same.sync = SyncState {
             requested_at: self.sync.requested_at,
+            failure: self.sync.failure.clone(),
+            refused_at: self.sync.refused_at,
+            all_due_at: self.sync.all_due_at,
             ..other.sync.clone()
         };
         if self.roles_at.is_some() && other.roles_at.is_some() {
@@ -128,6 +131,11 @@ impl Latest {
             integration.sync = SyncState {
                 requested_at: integration.sync.requested_at,
                 started_at: integration.sync.started_at,
+                lease_until: integration.sync.lease_until,
+                ahead: integration.sync.ahead,
+                failure: integration.sync.failure.take(),
+                refused_at: integration.sync.refused_at,
+                all_due_at: integration.sync.all_due_at,
                 ..self.sync.clone()
             };
         }

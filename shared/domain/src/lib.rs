@@ -6,6 +6,7 @@
 pub mod aadsts;
 pub mod alert;
 pub mod change;
+pub mod clock_ahead;
 pub mod cloud;
 pub mod connect;
 pub mod dataset;
@@ -31,6 +32,7 @@ pub mod setup;
 pub mod sku;
 pub mod state;
 pub mod summary;
+pub mod sync_failure;
 pub mod sync_state;
 pub mod table;
 pub mod tally;

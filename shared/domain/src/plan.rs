@@ -1,6 +1,8 @@
 //! Which datasets a sync reads, from where, and why not the others. A plan is a value.
 
-use crate::{Dataset, DatasetState, Enumeration, Integration, Verdict, datasets, state::Phase};
+use crate::{
+    Dataset, DatasetState, Enumeration, Integration, Verdict, clock_ahead, datasets, state::Phase,
+};
 use jiff::{SignedDuration, Timestamp};
 use std::fmt;
 
@@ -77,7 +79,7 @@ pub fn plan(integration: &Integration, states: &[DatasetState], now: Timestamp) 
         } else if !verdict.allows() {
             Action::Block
         } else {
-            match due_at(dataset, state, integration) {
+            match due_at(dataset, state, integration, now) {
                 Some(at) if at > now => Action::NotDue(at),
                 _ => Action::Read(from(dataset, state, now)),
             }
@@ -98,14 +100,20 @@ fn due_at(
     dataset: &Dataset,
     state: Option<&DatasetState>,
     integration: &Integration,
+    now: Timestamp,
 ) -> Option<Timestamp> {
     let state = state?;
-    let asked = integration.sync.requested_at;
+    let asked = integration
+        .sync
+        .requested_at
+        .max(integration.sync.all_due_at);
     let last = state.last_attempt_at?;
     let unfinished = !matches!(state.phase, Phase::Fresh) && state.verdict.allows();
     let granted_since = matches!(state.verdict, Verdict::MissingPermission { .. });
     if unfinished
         || granted_since
+        // A clock that was ahead dated it.
+        || last > now
         || asked.is_some_and(|asked| asked >= last)
         || state.removal_allowed
     {
@@ -120,7 +128,8 @@ fn from(dataset: &Dataset, state: Option<&DatasetState>, now: Timestamp) -> From
     let Some(state) = state else {
         return From::Start;
     };
-    let young = |at: Option<Timestamp>, life| at.is_some_and(|at| now.duration_since(at) < life);
+    let young =
+        |at: Option<Timestamp>, life| at.is_some_and(|at| clock_ahead::is_younger(at, life, now));
     let place = &state.checkpoint;
     let whole = state.complete.as_ref();
     if let Some(link) = &place.next_link

@@ -1,6 +1,6 @@
 //! Renewing a credential: what is under way, what came before, and when Muster does it by itself.
 
-use crate::{expiry::CredentialKind, integration::Trouble};
+use crate::{clock_ahead, expiry::CredentialKind, integration::Trouble};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -74,7 +74,7 @@ impl Automatic {
         self.trouble.is_none()
             || self
                 .tried_at
-                .is_none_or(|at| now.duration_since(at) >= SignedDuration::from_hours(23))
+                .is_none_or(|at| !clock_ahead::is_younger(at, SignedDuration::from_hours(23), now))
     }
 
     /// The lives to ask for, the chosen one first: a policy may allow only shorter ones.

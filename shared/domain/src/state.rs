@@ -1,6 +1,6 @@
 //! Where each dataset of a tenant stands: the stored facts behind every "fresh" and every gap.
 
-use crate::{Dataset, Verdict, index::IndexMark, summary::Counts, tally};
+use crate::{Dataset, Verdict, clock_ahead, index::IndexMark, summary::Counts, tally};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -216,6 +216,10 @@ pub struct AnsweredRemoval {
     pub by: String,
 }
 
+/// What a person reads of a dataset whose reading broke off.
+const BROKE_OFF: &str =
+    "Reading broke off before its end. What was read is kept, and the next sync goes on by itself.";
+
 /// How long a worker that was taken over may go on writing: a function's longest run, fifteen
 /// minutes, and as much again for clocks that differ.
 pub const STALE_WORKER_LIFE: SignedDuration = SignedDuration::from_mins(30);
@@ -245,17 +249,25 @@ impl DatasetState {
     /// Forgets where the next delta round begins, and the index, where two workers may have been at
     /// the tenant at once: what the slower one wrote late is in no delta round and in no index, and
     /// comes right only in a whole enumeration that began after it was gone.
-    pub fn distrust(&mut self, contested_at: Timestamp) {
+    pub fn distrust(&mut self, contested_at: Timestamp, now: Timestamp) {
         let safe = contested_at
             .checked_add(STALE_WORKER_LIFE)
             .unwrap_or(Timestamp::MAX);
         if self
             .complete
             .as_ref()
-            .is_none_or(|whole| whole.began_at < safe)
+            .is_none_or(|whole| whole.began_at < safe || clock_ahead::is_ahead(whole.began_at, now))
         {
             self.checkpoint.delta_link = None;
             self.index = None;
+        }
+    }
+
+    /// Replaces `running` where no sync runs: the reading broke off.
+    pub fn broke_off(&mut self, sync_runs: bool) {
+        if self.phase == Phase::Running && !sync_runs {
+            self.phase = Phase::Incomplete;
+            self.trouble = Some(BROKE_OFF.to_owned());
         }
     }
 

@@ -17,6 +17,9 @@ use std::{
     time::Duration,
 };
 
+/// No answer takes longer, whatever it is of; a report of the largest tenants takes a minute or two.
+const ANSWER_WITHIN: Duration = Duration::from_secs(240);
+
 /// An HTTP client that is made when it is first used. Clones share it, its connections and its
 /// certificates. It never follows a redirect by itself.
 #[derive(Debug, Clone)]
@@ -58,6 +61,8 @@ impl Http {
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(Duration::from_secs(10))
             .read_timeout(Duration::from_secs(60))
+            // The whole of an answer: a body may trickle without ever pausing for as long as that.
+            .timeout(ANSWER_WITHIN)
             .user_agent(concat!("Muster/", env!("CARGO_PKG_VERSION")));
         if self.loopback {
             client = client.no_proxy().tls_certs_only([]);

@@ -46,6 +46,7 @@ pub fn conditions(
     found.extend(lapsing(integration, settings, now));
     found.extend(deleted(integration));
     found.extend(sign_in(integration));
+    found.extend(given_up(integration, now));
     found.extend(renewal_trouble(integration));
     found.extend(policy(integration));
     found.extend(lost_permissions(integration, now));
@@ -68,7 +69,7 @@ pub fn dead_letters(count: u64) -> Option<Condition> {
         urgent: true,
         subject: "Muster: syncs were given up".to_owned(),
         sentence: format!(
-            "{count} sync messages failed five times and were set aside. The data of those clients is not being refreshed. Look at the clients that need attention; once mended, Sync now reads them again."
+            "{count} sync messages failed five times and lie in the dead-letter queue. Each client that is concerned needs attention: its page says why, and when Muster tries again by itself. Once they are mended, purge the queue."
         ),
         by: None,
         place: "",
@@ -254,6 +255,22 @@ fn sign_in(integration: &Integration) -> Option<Condition> {
         sentence: format!("{}: {}", integration.name, trouble.sentence),
         by: None,
         place: CREDENTIAL,
+    })
+}
+
+/// The sync was given up.
+fn given_up(integration: &Integration, now: Timestamp) -> Option<Condition> {
+    let failure = integration.sync.failure.as_ref()?;
+    let name = &integration.name;
+    Some(Condition {
+        key: "sync".to_owned(),
+        about: failure.since.to_string(),
+        step: 0,
+        urgent: true,
+        subject: format!("Muster: {name} could not be synced"),
+        sentence: format!("{name}: {}", failure.told(integration.cadence_minutes, now)),
+        by: None,
+        place: "",
     })
 }
 

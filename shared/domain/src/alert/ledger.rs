@@ -69,7 +69,9 @@ impl Message {
 impl Ledger {
     /// Takes the ledger for a run; `false` where another has it.
     pub fn hold(&mut self, now: Timestamp) -> bool {
-        if self.held_until.is_some_and(|until| until > now) {
+        // A hold beyond the longest one was set by a clock that was ahead.
+        let held = |until: Timestamp| until > now && until.duration_since(now) <= HOLD * 2;
+        if self.held_until.is_some_and(held) {
             return false;
         }
         self.held_until = now.checked_add(HOLD).ok();
@@ -225,6 +227,8 @@ mod tests {
         assert!(ledger.hold(at(0)));
         assert!(!ledger.hold(at(299)));
         assert!(ledger.hold(at(300)));
+        ledger.held_until = Some(at(365 * 24 * 3600));
+        assert!(ledger.hold(at(301)), "a clock that was ahead parks nothing");
     }
 
     #[test]

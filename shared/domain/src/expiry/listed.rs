@@ -1,6 +1,7 @@
 //! What the app registration lists, and which of it is ours.
 
 use super::{Certainty, Credential, CredentialKind, ExpirySource, Longer};
+use crate::clock_ahead;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
@@ -110,7 +111,7 @@ impl Credential {
     }
 
     fn is_listed(&mut self, there: bool, now: Timestamp) {
-        let young = now.duration_since(self.stored_at) < LISTED_WITHIN;
+        let young = clock_ahead::is_younger(self.stored_at, LISTED_WITHIN, now);
         self.deleted_since = match self.deleted_since {
             _ if there || young => None,
             since => since.or(Some(now)),

@@ -161,6 +161,13 @@ impl Credential {
         }
     }
 
+    /// Counts an assumed expiry from `stored_at`: the time it was counted from was wrong.
+    pub fn assume_from(&mut self, stored_at: Timestamp) {
+        if self.expires_at.is_some() && self.expiry_source == ExpirySource::Assumed {
+            self.expires_at = stored_at.checked_add(ASSUMED_LIFE).ok();
+        }
+    }
+
     /// A certificate just put in use; it says itself when it lapses.
     pub fn certificate(thumbprint: String, expires_at: Timestamp, now: Timestamp) -> Self {
         Self {

@@ -1,6 +1,7 @@
 //! What the state of a dataset says of its stored index.
 
 use super::{MOST_RUNS, PAIR_BYTES};
+use crate::clock_ahead;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::Xxh3;
@@ -20,7 +21,7 @@ pub struct IndexMark {
 impl IndexMark {
     /// Whether it is young enough to be believed.
     pub fn is_young(&self, now: Timestamp) -> bool {
-        now.duration_since(self.made_at) < MADE_ANEW
+        clock_ahead::is_younger(self.made_at, MADE_ANEW, now)
     }
 
     /// Whether one more run may be added without loading the index: few are read in few requests.

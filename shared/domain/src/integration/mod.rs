@@ -3,7 +3,7 @@
 mod problems;
 
 use crate::{
-    ClientId, DatasetState, Permission, TenantId,
+    ClientId, DatasetState, Permission, TenantId, clock_ahead,
     cloud::Cloud,
     expiry::{Credential, CredentialKind},
     renewal::{Automatic, LEAST_LIFE_DAYS, Offered, Previous, Renewal},
@@ -291,7 +291,7 @@ impl Integration {
         };
         let recent = self
             .consent_hint_at
-            .is_some_and(|at| now.duration_since(at) < patience);
+            .is_some_and(|at| clock_ahead::is_younger(at, patience, now));
         recent && Permission::required().any(|p| !self.roles.contains(&p))
     }
 

@@ -24,6 +24,25 @@ impl Integration {
                 Some(trouble.since),
             );
         }
+        if let Some(failure) = &self.sync.failure {
+            say(
+                "sync_failed",
+                true,
+                failure.told(self.cadence_minutes, now),
+                Some(failure.since),
+            );
+        }
+        if let Some(at) = self.sync.ahead {
+            say(
+                "clock_ahead",
+                false,
+                format!(
+                    "Stored times of this client lie in the future, up to {}: a clock was ahead when they were stored, or this machine's clock is behind now. They count as due now, and the next sync replaces them. Check that the clock is right.",
+                    at.strftime("%-d %B %Y, %H:%M UTC")
+                ),
+                None,
+            );
+        }
         if let Some(fell_back) = &self.fell_back {
             say(
                 "credential_refused",
@@ -70,7 +89,10 @@ impl Integration {
                 );
             }
         }
+        let runs = self.sync.running(now);
         for state in states {
+            let mut state = state.clone();
+            state.broke_off(runs);
             let title = crate::datasets::find(&state.dataset).map_or("", |dataset| dataset.title);
             if let Some(held) = state.held_removal {
                 say(
@@ -83,7 +105,7 @@ impl Integration {
                     Some(held.since),
                 );
             }
-            if let Some(trouble) = &state.trouble
+            if let Some(trouble) = state.trouble
                 && state.phase == crate::state::Phase::Incomplete
             {
                 say(

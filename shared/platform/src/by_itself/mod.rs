@@ -288,7 +288,7 @@ pub async fn finish(
         .update_integration(tenant, |integration| {
             renew::take_note(integration, &current, now);
             integration.renewal = None;
-            integration.sync.requested_at = Some(now);
+            integration.sync.all_due_at = Some(now);
         })
         .await?;
     tracing::info!(tenant.id = %tenant, "a new client secret is in use");

@@ -9,6 +9,7 @@ use muster_domain::{
 };
 use reqwest::{RequestBuilder, Response};
 use secrecy::{ExposeSecret, SecretString};
+use std::time::Duration;
 use url::Url;
 
 /// A body that came whole.
@@ -22,6 +23,9 @@ pub struct Answer {
 
 /// The largest page or report that is read; Graph's pages stay far below.
 const LONGEST_BODY: usize = 256 * 1024 * 1024;
+
+/// A page that has not come whole by then does not come.
+const PAGE_WITHIN: Duration = Duration::from_secs(120);
 
 /// Room is made at once for no more than this, whatever an answer says of its length.
 const LONGEST_GUESS: usize = 4 * 1024 * 1024;
@@ -86,6 +90,7 @@ fn asking(request: RequestBuilder, bearer: &SecretString) -> RequestBuilder {
     request
         .bearer_auth(bearer.expose_secret())
         .header("x-ms-throttle-priority", "low")
+        .timeout(PAGE_WITHIN)
 }
 
 /// The body of an answer that is no refusal.
@@ -116,6 +121,9 @@ async fn accepted(dataset: &Dataset, response: Response, longest: usize) -> Resu
 }
 
 fn passing(error: reqwest::Error) -> Fault {
+    if error.is_timeout() && !error.is_connect() {
+        return Fault::Silent;
+    }
     Fault::Passing(wire_trouble(&error).to_owned())
 }
 

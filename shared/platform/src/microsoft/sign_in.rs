@@ -10,6 +10,7 @@ use muster_domain::{
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
+use std::time::Duration;
 use uuid::Uuid;
 
 /// A token for Graph, and what it says.
@@ -54,6 +55,9 @@ struct Configuration {
 struct TokenResponse {
     access_token: SecretString,
 }
+
+/// A sign-in answer that has not come whole by then does not come.
+const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 
 /// A sign-in answer is a few kilobytes; more is not read.
 const LONGEST_ANSWER: usize = 256 * 1024;
@@ -140,6 +144,7 @@ impl Microsoft {
     }
 
     async fn ask(&self, request: reqwest::RequestBuilder) -> Result<(u16, Vec<u8>), SignInFailure> {
+        let request = request.timeout(ANSWER_WITHIN);
         let mut response = request.send().await.map_err(broken)?;
         let status = response.status().as_u16();
         let mut body = Vec::new();

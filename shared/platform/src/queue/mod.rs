@@ -19,6 +19,10 @@ pub struct SyncMessage {
     pub tenant_id: TenantId,
 }
 
+/// How often a message is received before it is given up: `maxReceiveCount` of the queue on AWS, which
+/// gives it to the dead letters then.
+pub const TRIES: u32 = 5;
+
 /// Where sync messages go.
 #[derive(Debug, Clone)]
 pub enum Queue {
@@ -45,13 +49,27 @@ impl Queue {
         }
     }
 
-    /// How many messages were given up; `None` where nobody knows.
+    /// Asks for a sync that a person waits for. Locally it goes before what the schedule has sent.
+    /// An SQS queue hands out each tenant's messages as soon as one of the function's places is
+    /// free.
+    ///
+    /// # Errors
+    /// When the queue does not take it.
+    pub async fn send_asked(&self, message: SyncMessage) -> Result<(), QueueError> {
+        match self {
+            Self::Local(queue) => queue.send_asked(message),
+            Self::Sqs(queue) => queue.send(message).await,
+        }
+    }
+
+    /// How many messages were set aside; `None` where nobody knows. Locally none is: that a sync was
+    /// given up is stored with its integration.
     ///
     /// # Errors
     /// When the queue does not answer.
     pub async fn dead_letters(&self) -> Result<Option<u64>, QueueError> {
         match self {
-            Self::Local(queue) => Ok(Some(queue.dead_letters())),
+            Self::Local(_) => Ok(Some(0)),
             Self::Sqs(queue) => queue.dead_letters().await,
         }
     }

@@ -200,7 +200,7 @@ async fn note(
             }
             integration.saw_roles(token.claims.roles.clone(), now);
             // The true expiry comes with the next sync.
-            integration.sync.requested_at = Some(now);
+            integration.sync.all_due_at = Some(now);
         })
         .await
         .map_err(ConnectError::Store)?;

@@ -62,8 +62,12 @@ impl Store {
                 let mut integration: Integration = from_json(item, "integration")?;
                 integration.sync = SyncState {
                     requested_at: integration.sync.requested_at,
+                    failure: integration.sync.failure.take(),
+                    refused_at: integration.sync.refused_at,
+                    all_due_at: integration.sync.all_due_at,
                     ..SyncState::default()
                 };
+                integration.forget_times_ahead(crate::now());
                 all.push(integration);
             }
         }
@@ -101,10 +105,11 @@ impl Store {
             let Versioned {
                 integration: before,
                 version,
+                mended,
             } = known;
             let mut integration = before.clone();
             change(&mut integration);
-            if integration.says_the_same(&before) {
+            if integration.says_the_same(&before) && !mended {
                 return Ok(Some(integration));
             }
             let sent = self

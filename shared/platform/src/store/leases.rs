@@ -3,7 +3,10 @@
 
 use super::{Item, Store, StoreError, get_number, lost_condition, number, text};
 use jiff::{SignedDuration, Timestamp};
-use muster_domain::TenantId;
+use muster_domain::{
+    TenantId,
+    clock_ahead::{CLOCKS_DIFFER, is_ahead},
+};
 
 /// The right to sync a tenant, until it lapses or is given to another.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,7 +71,9 @@ impl Store {
         {
             None => {
                 let take_over = format!(", #contested = :now{begin}");
-                self.take_lease(tenant, owner, now, "#until < :now", &take_over)
+                // One that lasts longer than any lease was taken by a clock that was ahead.
+                let lapsed = "#until < :now OR #until > :latest";
+                self.take_lease(tenant, owner, now, lapsed, &take_over)
                     .await
             }
             taken => Ok(taken),
@@ -112,7 +117,8 @@ impl Store {
         } else {
             update = update
                 .expression_attribute_names("#contested", "contested")
-                .expression_attribute_values(":now", number(now.as_second()));
+                .expression_attribute_values(":now", number(now.as_second()))
+                .expression_attribute_values(":latest", number(latest(now).as_second()));
         }
         if also_set.contains(":began") {
             update = update.expression_attribute_values(":began", number(now.as_millisecond()));
@@ -125,19 +131,58 @@ impl Store {
                 let contested_at = get_number(&lease, "contested")
                     .and_then(|second| Timestamp::from_second(second).ok());
                 let began_at = began_at(&lease);
-                let now = now.as_millisecond();
-                Ok(Some(Lease {
+                let mut lease = Lease {
                     tenant,
                     number,
                     contested_at,
                     began_at,
-                    goes_on: began_at.is_some_and(|began| began.as_millisecond() != now),
+                    goes_on: began_at
+                        .is_some_and(|began| began.as_millisecond() != now.as_millisecond()),
                     owner: owner.to_owned(),
-                }))
+                };
+                self.date_anew(&mut lease, now).await?;
+                Ok(Some(lease))
             }
             Err(error) if lost_condition(&error) => Ok(None),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Dates a sync under way and a takeover from now, where a clock that was ahead had dated them.
+    async fn date_anew(&self, lease: &mut Lease, now: Timestamp) -> Result<(), StoreError> {
+        let ahead = |at: &Timestamp| is_ahead(*at, now);
+        let mut set = Vec::new();
+        if let Some(began) = lease.began_at.as_mut().filter(|at| ahead(at)) {
+            *began = now;
+            set.push(("began", now.as_millisecond()));
+        }
+        if let Some(contested) = lease.contested_at.as_mut().filter(|at| ahead(at)) {
+            *contested = now;
+            set.push(("contested", now.as_second()));
+        }
+        for (name, value) in set {
+            tracing::warn!(tenant.id = %lease.tenant, what = name, "the lease held a time in the future; it counts as now");
+            let sent = self
+                .at(lease.tenant)
+                .update_item()
+                .table_name(&self.integrations)
+                .key("tenant_id", text(lease.tenant.to_string()))
+                .key("item", text("lease"))
+                .update_expression("SET #name = :value")
+                .condition_expression("#number = :number")
+                .expression_attribute_names("#name", name)
+                .expression_attribute_names("#number", "number")
+                .expression_attribute_values(":value", number(value))
+                .expression_attribute_values(":number", number(lease.number))
+                .send()
+                .await;
+            match sent {
+                Ok(_) => {}
+                Err(error) if lost_condition(&error) => return Err(StoreError::LeaseLost),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
     }
 
     /// Prolongs a lease.
@@ -200,6 +245,17 @@ impl Store {
             Err(error) => Err(error.into()),
         }
     }
+}
+
+/// The latest time until which a lease that is taken now may hold, clocks that differ included.
+fn latest(now: Timestamp) -> Timestamp {
+    let longest = LEASE_LIFE + CLOCKS_DIFFER;
+    now.checked_add(longest).unwrap_or(now)
+}
+
+/// Until when a lease holds, by its item.
+pub(super) fn until(lease: &Item) -> Option<Timestamp> {
+    Timestamp::from_second(get_number(lease, "until")?).ok()
 }
 
 /// When the sync under way began, by a lease's item.

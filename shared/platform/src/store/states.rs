@@ -9,6 +9,7 @@ use super::{
     text, to_json,
 };
 use aws_sdk_dynamodb::Client;
+use jiff::Timestamp;
 use muster_domain::{DatasetState, Integration, TenantId, latest::Latest};
 
 /// Where a tenant's datasets stand.
@@ -28,6 +29,8 @@ pub struct Versioned {
     /// The integration.
     pub integration: Integration,
     pub(super) version: u64,
+    /// Whether the stored item holds times in the future, which were forgotten.
+    pub(super) mended: bool,
 }
 
 impl Store {
@@ -183,20 +186,24 @@ struct Found {
 impl Found {
     fn read(items: &[Item]) -> Result<Self, StoreError> {
         let mut found = Self::default();
-        let mut began_at = None;
+        let (mut began_at, mut lease_until) = (None, None);
         for item in items {
             match get_text(item, "item").unwrap_or_default() {
                 LATEST => {
                     found.latest = from_packed_json(item, "latest")?;
                     found.latest_lease = get_number(item, "lease").unwrap_or(0);
                 }
-                "lease" => began_at = leases::began_at(item),
+                "lease" => {
+                    began_at = leases::began_at(item);
+                    lease_until = leases::until(item);
+                }
                 "integration" => {
                     let version = get_number(item, "version")
                         .ok_or_else(|| StoreError::Unreadable("version is missing".to_owned()))?;
                     found.integration = Some(Versioned {
                         integration: from_json(item, "integration")?,
                         version,
+                        mended: false,
                     });
                 }
                 state if state.starts_with("dataset#") => {
@@ -208,10 +215,34 @@ impl Found {
         }
         if let Some(Versioned { integration, .. }) = &mut found.integration {
             integration.sync.started_at = began_at;
-            found.latest.tell(integration);
+            integration.sync.lease_until = lease_until;
         }
-        found.latest.bring(&mut found.states);
+        found.put_together(crate::now());
         Ok(found)
+    }
+
+    /// Brings states and integration to what the latest sync left behind. What a clock that was
+    /// ahead has dated is forgotten, and noted where a person is told.
+    fn put_together(&mut self, now: Timestamp) {
+        let of_latest = self.latest.forget_times_ahead(now);
+        if let Some(Versioned { integration, .. }) = &mut self.integration {
+            self.latest.tell(integration);
+        }
+        self.latest.bring(&mut self.states);
+        let states = self.states.iter_mut();
+        let of_states = states.filter_map(|(_, state)| state.forget_times_ahead(now));
+        let mut ahead = of_states.max().max(of_latest);
+        if let Some(Versioned {
+            integration,
+            mended,
+            ..
+        }) = &mut self.integration
+        {
+            let own = integration.forget_times_ahead(now);
+            *mended = own.is_some();
+            ahead = ahead.max(own);
+            integration.sync.ahead = ahead;
+        }
     }
 
     fn standing(self) -> Standing {
@@ -229,7 +260,6 @@ impl Found {
 mod tests {
     use super::*;
     use aws_sdk_dynamodb::types::AttributeValue;
-    use jiff::Timestamp;
     use muster_domain::{datasets, state::Completeness};
 
     #[test]
