@@ -6,6 +6,7 @@ pub mod api;
 mod auth;
 mod credential;
 pub mod export;
+mod heavy_reads;
 mod integrations;
 mod openapi;
 mod pages;
@@ -16,6 +17,7 @@ mod response;
 mod view;
 
 pub use auth::{Access, CODE_LIFE, CSRF_HEADER};
+pub use heavy_reads::HeavyReads;
 
 use axum::{Router, extract::DefaultBodyLimit, middleware};
 use muster_domain::cloud::Cloud;
@@ -32,6 +34,8 @@ pub struct Context {
     pub services: Services,
     /// Who is let in.
     pub access: Access,
+    /// The turns of searches, sorts and exports.
+    pub heavy_reads: HeavyReads,
     sessions: Sessions,
     attempts: Attempts,
     exports: Option<export::ExportUrl>,
@@ -60,6 +64,7 @@ impl Context {
         Self {
             services,
             access,
+            heavy_reads: HeavyReads::default(),
             sessions,
             attempts,
             exports: None,

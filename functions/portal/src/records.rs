@@ -1,7 +1,7 @@
 //! A dataset's records: one page of a table, or the whole of it as CSV.
 
 use crate::{
-    Context,
+    Context, heavy_reads,
     parameters::{Parameters, bad_cursor, cursor},
     problem::Problem,
     view::DatasetView,
@@ -67,8 +67,12 @@ pub struct Page {
 /// keeping no more than a page of them.
 ///
 /// # Errors
-/// When the store does not answer.
+/// When there is no turn for it, or the store does not answer.
 pub async fn page(context: &Context, tenant: TenantId, query: &Query) -> Result<Page, Problem> {
+    let _turn = match query.scans() {
+        true => Some(context.heavy_reads.begin().await?),
+        false => None,
+    };
     let store = &context.services.store;
     let mut page = query.page();
     let from_the_start = query.start_after().is_none();
@@ -107,13 +111,14 @@ pub async fn page(context: &Context, tenant: TenantId, query: &Query) -> Result<
 ///
 /// # Errors
 /// 409 when nothing is known of the dataset, since a header alone would read as "none"; or when
-/// the store does not answer.
+/// there is no turn for it, or the store does not answer.
 pub async fn csv(
     context: &Context,
     tenant: TenantId,
     query: Query,
     view: &DatasetView,
 ) -> Result<Body, Problem> {
+    let turn = context.heavy_reads.begin().await?;
     let store = context.services.store.clone();
     // The first page is read before the answer begins, so that a store that does not answer is
     // told as a problem and not as a download that breaks off.
@@ -128,6 +133,7 @@ pub async fn csv(
     let header = head(query.dataset());
     if !query.is_sorted() {
         let rest = pages(store, tenant, query, first);
+        let rest = heavy_reads::streamed(turn, rest);
         return Ok(Body::from_stream(prepend(header, rest)));
     }
     let mut all = Vec::new();
@@ -149,7 +155,8 @@ pub async fn csv(
         let chunk: Vec<Record> = sorted.by_ref().take(1000).collect();
         (!chunk.is_empty()).then(|| Ok::<_, StoreError>(lines(dataset, &chunk)))
     });
-    Ok(Body::from_stream(prepend(header, stream::iter(chunks))))
+    let rest = heavy_reads::streamed(turn, stream::iter(chunks));
+    Ok(Body::from_stream(prepend(header, rest)))
 }
 
 /// Why there is nothing to show, and what to do.

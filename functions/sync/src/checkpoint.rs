@@ -36,7 +36,7 @@ impl Reading<'_> {
     /// page: a later one starts anew, since only a whole one may remove. One that met objects it
     /// cannot keep starts anew, too, lest they be forgotten.
     pub(crate) async fn checkpoint(&mut self, link: String) -> Result<(), Stop> {
-        if self.state.complete.is_none() && self.unkeyed == 0 {
+        if self.state.complete.is_none() && self.skipped() == 0 {
             self.pack().await?;
             self.state.checkpoint.next_link = Some(link);
             self.state.checkpoint.next_link_at = Some(now());

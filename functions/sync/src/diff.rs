@@ -6,6 +6,7 @@ use muster_domain::{
     Dataset, Record,
     change::Change,
     index::{self, Index, Shown},
+    item_size,
     moving::Moving,
     page::Entry,
     state::Counters,
@@ -124,8 +125,9 @@ pub(crate) fn diff(
     for told in entries {
         let before = texts.get(key(&told.entry)).map(String::as_str);
         match told.entry {
-            Entry::Is(row) => {
+            Entry::Is(mut row) => {
                 counters.read += 1;
+                row.fit();
                 let same = match (&told.shown, before) {
                     (Some((Shown::Same, _)), _) => true,
                     (_, Some(before)) => before == row.text,
@@ -143,7 +145,8 @@ pub(crate) fn diff(
                 moves.written(&row);
                 if history {
                     let after = row.record(dataset).ok();
-                    note(dataset, &mut batch, &row.key, before, after.as_ref(), at);
+                    let after = after.as_ref().map(|after| (after, row.text.len()));
+                    note(dataset, &mut batch, &row.key, before, after, at);
                 }
                 let held = match told.shown {
                     Some((shown, _)) => shown != Shown::New,
@@ -185,16 +188,24 @@ pub(crate) fn remove(
     batch.deletes.push(key);
 }
 
+/// A change holds both sides of a value. Where the two records come to more bytes, its long values are cut.
+const LONGEST_CHANGE: usize = item_size::LONGEST_TEXT / 2;
+
 fn note(
     dataset: &Dataset,
     batch: &mut Batch,
     key: &str,
     before: Option<&str>,
-    after: Option<&Record>,
+    after: Option<(&Record, usize)>,
     at: Timestamp,
 ) {
+    let (after, length) = after.unzip();
+    let length = length.unwrap_or(0);
     let old = before.and_then(|text| Record::from_text(dataset, key.to_owned(), text).ok());
-    if let Some(change) = Change::between(dataset, old.as_ref(), after, at) {
+    if let Some(mut change) = Change::between(dataset, old.as_ref(), after, at) {
+        if before.map_or(0, str::len) + length > LONGEST_CHANGE {
+            change.shorten();
+        }
         batch.changes.push((change.sort_key(before), change));
     }
 }

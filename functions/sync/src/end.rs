@@ -36,17 +36,14 @@ impl Reading<'_> {
             (Enumeration::Single, _) => "single object",
             (Enumeration::Full | Enumeration::SnapshotByDay, _) => "last page",
         };
-        if self.unkeyed > 0 {
+        if self.skipped() > 0 {
             self.state.checkpoint.next_link = None;
             self.state.phase = Phase::Incomplete;
-            let what = match self.unkeyed {
-                1 => "One object".to_owned(),
-                more => format!("{more} objects"),
-            };
-            self.state.trouble = Some(format!(
-                "{what} came without an id and cannot be kept; nothing was removed."
-            ));
+            self.state.trouble = Some(self.says_what_was_skipped());
             return Ok(());
+        }
+        if let Some(link) = &delta_link {
+            self.run.graph.follow(link).map_err(Stop::Fault)?;
         }
         let counted = self.counted_by_microsoft().await?;
         if self.from_start {
@@ -78,6 +75,31 @@ impl Reading<'_> {
         self.state.phase = Phase::Fresh;
         self.state.last_success_at = Some(ended_at);
         Ok(())
+    }
+
+    /// How many objects came that cannot be stored. Which ones they are is not known, so that nothing that
+    /// did not come is proven gone.
+    pub(crate) fn skipped(&self) -> u64 {
+        self.unkeyed + self.unreadable
+    }
+
+    fn says_what_was_skipped(&self) -> String {
+        let objects = |count: u64, rest: &str| match count {
+            0 => None,
+            1 => Some(format!("One object {rest}")),
+            more => Some(format!("{more} objects {rest}")),
+        };
+        let said = [
+            objects(
+                self.unreadable,
+                "could not be read, and all others are kept. Nothing was removed. Muster tries again at the next sync.",
+            ),
+            objects(
+                self.unkeyed,
+                "came without an id and cannot be kept; nothing was removed.",
+            ),
+        ];
+        said.into_iter().flatten().collect::<Vec<_>>().join(" ")
     }
 
     /// Holds a whole list against Microsoft's own count, where there is one and it can be had.

@@ -32,6 +32,9 @@ pub(crate) struct Graph<'a> {
 /// known issues): it is believed the third time.
 const UNLICENSED_ANSWERS: u32 = 3;
 
+/// Bytes of the reason why an answer cannot be read.
+const LONGEST_REASON: usize = 200;
+
 /// A count that takes longer is not waited for.
 const COUNT_WITHIN: Duration = Duration::from_secs(10);
 
@@ -213,5 +216,10 @@ fn parse(dataset: &'static Dataset, body: &[u8]) -> Result<Page, Fault> {
         Enumeration::Report => page::from_csv(dataset, body),
         _ => page::from_json(dataset, body),
     };
-    page.map_err(|not_a_page| Fault::Passing(not_a_page.to_string()))
+    page.map_err(|not_a_page| {
+        // What is wrong may be quoted from the answer itself, however long.
+        let mut why = not_a_page.to_string();
+        why.truncate(why.floor_char_boundary(LONGEST_REASON));
+        Fault::Passing(why)
+    })
 }

@@ -5,6 +5,7 @@
 mod checkpoint;
 mod come_back;
 mod count;
+mod cut;
 mod diff;
 mod end;
 mod fall_short;

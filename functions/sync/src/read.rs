@@ -3,6 +3,7 @@
 use crate::{
     SyncError,
     count::Counted,
+    cut,
     diff::{self, Held, Told},
     indexed::Indexed,
     moves::Moves,
@@ -69,6 +70,7 @@ pub(crate) struct Reading<'a> {
     pub saved_at: Timestamp,
     pub read: u64,
     pub unkeyed: u64,
+    pub unreadable: u64,
     /// The hashes of the next links that were followed.
     links: HashSet<u64>,
 }
@@ -227,6 +229,7 @@ impl<'a> Reading<'a> {
         let history = state.complete.is_some();
         let from_start = *from == From::Start;
         if from_start {
+            state.cut = 0;
             // Why the list is read from its start would be forgotten where this falls short, too.
             state.checkpoint.delta_link = None;
             state.checkpoint.delta_link_at = None;
@@ -258,6 +261,7 @@ impl<'a> Reading<'a> {
             saved_at: Timestamp::UNIX_EPOCH,
             read,
             unkeyed: 0,
+            unreadable: 0,
             links: HashSet::new(),
         };
         // A first reading is watched from its beginning.
@@ -317,12 +321,14 @@ impl<'a> Reading<'a> {
     }
 
     /// Compares a page with what is held, and says what to write.
-    async fn take(&mut self, page: Page) -> Result<Batch, Stop> {
+    async fn take(&mut self, mut page: Page) -> Result<Batch, Stop> {
         if page.concealed > 0 {
             return Err(Stop::Concealed);
         }
         self.empty &= page.entries.is_empty();
         self.unkeyed += page.unkeyed;
+        self.unreadable += page.unreadable;
+        let cut = cut::fit(&mut page.entries);
         // What is told to be gone is no object: an answer of removals alone is an empty one.
         let objects = page.entries.iter();
         self.read += objects
@@ -349,6 +355,7 @@ impl<'a> Reading<'a> {
             self.run.began,
             &mut self.state.run,
         );
+        self.count_cut(cut, &batch, &texts);
         self.state.records = self.held.len().unwrap_or_else(|| {
             let new = batch.puts.iter().filter(|put| !put.held).count() as u64;
             (self.state.records + new).saturating_sub(self.state.run.removed - removed)

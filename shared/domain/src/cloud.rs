@@ -137,7 +137,14 @@ pub enum ForeignLink {
     /// It leads elsewhere; its host is named, its path and query are not.
     #[error("a link to {0}, which is not this tenant's cloud")]
     Host(String),
+    /// It is longer than any of Microsoft's, and would not fit into what is stored of a dataset.
+    #[error("a link of more than {} KB", LONGEST_LINK / 1024)]
+    TooLong,
 }
+
+/// Links of Microsoft's have some hundred bytes, and a delta link of a large tenant a few thousand. No web
+/// server in front of Graph takes an address above 16 KB.
+pub const LONGEST_LINK: usize = 16 * 1024;
 
 impl Hosts {
     /// Microsoft's hosts for a cloud.
@@ -182,8 +189,11 @@ impl Hosts {
     /// the link uses; a link to anywhere else is refused, since the token would go with it.
     ///
     /// # Errors
-    /// When the link leaves the tenant's cloud.
+    /// When the link leaves the tenant's cloud, or is too long.
     pub fn follow(&self, link: &str) -> Result<Url, ForeignLink> {
+        if link.len() > LONGEST_LINK {
+            return Err(ForeignLink::TooLong);
+        }
         let url = Url::parse(link).map_err(|_| ForeignLink::NotAUrl)?;
         if !url.username().is_empty() || url.password().is_some() {
             return Err(ForeignLink::Host(host_of(&url)));

@@ -1,6 +1,6 @@
 //! What an answer of Microsoft Graph that is no page means for the engine.
 
-use crate::{Dataset, verdict::Licence};
+use crate::{Dataset, page::mend, verdict::Licence};
 use serde::Deserialize;
 use serde_json::Value;
 use std::time::Duration;
@@ -70,9 +70,7 @@ pub fn classify(
     body: &[u8],
     now: jiff::Timestamp,
 ) -> Fault {
-    let error = serde_json::from_slice::<Envelope>(body)
-        .unwrap_or_default()
-        .error;
+    let error = read(body).unwrap_or_default().error;
     let code = error.code.unwrap_or_default();
     let message = error.message.unwrap_or_default();
     let has = |needle: &str| {
@@ -105,6 +103,13 @@ pub fn classify(
             code: plain(&code),
         },
     }
+}
+
+/// One value that cannot be read does not hide what the answer says.
+fn read(body: &[u8]) -> Option<Envelope> {
+    serde_json::from_slice(body)
+        .ok()
+        .or_else(|| serde_json::from_str(&mend(body)?).ok())
 }
 
 /// The JSON that Intune hides inside `message` tells a missing licence from a missing permission.
@@ -178,6 +183,13 @@ mod tests {
         ] {
             assert_eq!(of(status, body), Fault::StateLost, "{status} {body}");
         }
+    }
+
+    #[test]
+    fn a_code_is_read_beside_a_message_that_cannot_be() {
+        let body = b"{\"error\":{\"message\":\"\xff \\ud83d\x01\",\"code\":\"syncStateNotFound\"}}";
+        let fault = classify(&USERS, 404, None, body, now());
+        assert_eq!(fault, Fault::StateLost);
     }
 
     #[test]

@@ -18,6 +18,7 @@ pub mod figure;
 pub mod ids;
 pub mod index;
 pub mod integration;
+pub mod item_size;
 pub mod latest;
 pub mod moving;
 pub mod pace;

@@ -7,6 +7,7 @@ mod cell;
 
 use crate::{
     dataset::{Dataset, Key, Kind},
+    item_size,
     record::{self, LONGEST_KEY, Record},
 };
 use cell::{Cell, Each, in_a_list, push};
@@ -33,6 +34,11 @@ impl Row {
     /// When the text is not a JSON array.
     pub fn record(&self, dataset: &Dataset) -> Result<Record, serde_json::Error> {
         Record::from_text(dataset, self.key.clone(), &self.text)
+    }
+
+    /// Cuts its longest values where it is too long to be stored; whether it was.
+    pub fn fit(&mut self) -> bool {
+        item_size::fit(&mut self.text)
     }
 }
 

@@ -37,6 +37,9 @@ pub struct DatasetState {
     /// was not believed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fell_short: Option<u64>,
+    /// How many of the records held were too large to store, and have their longest values cut.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub cut: u64,
     /// The stored index, where it may be believed; absent while the dataset is being written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub index: Option<IndexMark>,
@@ -235,6 +238,7 @@ impl DatasetState {
             checkpoint: Checkpoint::default(),
             complete: None,
             fell_short: None,
+            cut: 0,
             index: None,
             held_removal: None,
             removal_allowed: false,
@@ -274,6 +278,18 @@ impl DatasetState {
     pub fn complete_as_of(&self) -> Option<Timestamp> {
         let whole = self.complete.as_ref()?;
         self.last_success_at.max(Some(whole.ended_at))
+    }
+
+    /// What a person is told beside the data, though nothing is wrong with the last run.
+    pub fn note(&self) -> Option<String> {
+        let records = match self.cut {
+            0 => return None,
+            1 => "1 record was".to_owned(),
+            more => format!("{more} records were"),
+        };
+        Some(format!(
+            "{records} too large to store whole. The longest values are cut to their beginning and end with “[cut by Muster: …]”; see them whole in Microsoft's admin center."
+        ))
     }
 
     /// Whether the records held may be counted: some enumeration was whole once.

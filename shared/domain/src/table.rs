@@ -174,6 +174,11 @@ impl Query {
         self.sort.is_some()
     }
 
+    /// Whether a page of it may have to pass all records by.
+    pub fn scans(&self) -> bool {
+        self.sort.is_some() || self.search.is_some() || !self.filters.is_empty()
+    }
+
     /// Records in the order asked for.
     pub fn sorted(&self, records: Vec<Record>) -> Vec<Record> {
         let mut ranked: Vec<(Rank, Record)> = records

@@ -8,7 +8,9 @@ use crate::{
     share::Share,
 };
 use anyhow::{Context, Result};
-use microsoft_simulator::{Options, Simulator, TenantHandle, TenantOptions};
+use microsoft_simulator::{
+    Fault, FaultKind, Options, Simulator, Spoil, TenantHandle, TenantOptions,
+};
 use muster_domain::{TenantId, connect::Form};
 use muster_platform::{Services, connect, queue::LocalReceiver};
 use secrecy::{ExposeSecret, SecretString};
@@ -154,6 +156,12 @@ impl Tenant {
             }
         }
         Ok(())
+    }
+
+    /// The next answer to a request whose address contains `path` is hostile.
+    pub fn spoil(&self, path: &str, spoil: Spoil) {
+        let (simulator, ..) = &self._kept;
+        simulator.add_fault(Fault::next(path, 1, FaultKind::Spoil(spoil)));
     }
 
     fn roles(&self) -> Vec<muster_domain::Permission> {

@@ -16,10 +16,19 @@
 //! | `empty` | 200 with `"value": []` and no next link |
 //! | `sync-state-not-found` | 404 `syncStateNotFound` |
 //! | `half-gzip` | the answer claims to be gzip and ends halfway through it |
+//! | `spoil:surrogate`, `spoil:control`, `spoil:utf8` | the first name holds half an emoji, a control byte, bytes that are not UTF-8 |
+//! | `spoil:number`, `spoil:nan`, `spoil:nested`, `spoil:twice` | the first object has a member that is `1e400` or `NaN`, is nested 300 deep, or is there twice |
+//! | `spoil:object` | one more object, first, that is not JSON |
+//! | `spoil:huge:BYTES` | the first name is that long |
+//! | `spoil:link:BYTES` | the next link or delta link is that long |
+//! | `spoil:page:BYTES` | the answer is that long |
+//! | `spoil:bomb:BYTES` | the same, as a gzip of a thousandth of that |
+//! | `spoil:rows:BYTES` | the report is that long |
 //! | `nonpremium` | 403 `Authentication_RequestFromNonPremiumTenantOrB2CTenant` |
 //!
 //! For example `users/delta#2=503,secureScores#1x3=429:2`.
 
+use crate::spoil::Spoil;
 use std::str::FromStr;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -62,6 +71,8 @@ pub enum FaultKind {
     NonPremium,
     /// The answer claims to be gzip and ends halfway through it.
     HalfGzip,
+    /// One value of the answer is hostile.
+    Spoil(Spoil),
     /// This very answer.
     Answer(ScriptedAnswer),
 }
@@ -190,6 +201,9 @@ impl FromStr for Fault {
             ("half-gzip", None) => FaultKind::HalfGzip,
             ("hang", Some(time)) => {
                 FaultKind::Hang(duration(time).ok_or_else(|| fail("not a number of seconds"))?)
+            }
+            ("spoil", Some(how)) => {
+                FaultKind::Spoil(Spoil::parse(how).ok_or_else(|| fail("an unknown way to spoil"))?)
             }
             ("foreign", Some(host)) => FaultKind::ForeignNextLink(host.to_owned()),
             (status, retry_after) => {

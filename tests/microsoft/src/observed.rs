@@ -136,6 +136,19 @@ async fn strike(fault: FaultKind, seen: &Observed, request: Request, next: Next)
         }
         FaultKind::Truncate => rewrite(next.run(request).await, truncated).await,
         FaultKind::GarbleJson => rewrite(next.run(request).await, garbled).await,
+        FaultKind::Spoil(spoil) => {
+            let mut response = rewrite(next.run(request).await, move |body| {
+                Body::from(spoil.spoiled(&body))
+            })
+            .await;
+            if spoil.packs() {
+                let gzip = HeaderValue::from_static("gzip");
+                response
+                    .headers_mut()
+                    .insert(header::CONTENT_ENCODING, gzip);
+            }
+            response
+        }
         FaultKind::ForeignNextLink(host) => {
             let own = format!("\"@odata.nextLink\":\"{}", seen.world.graph_url);
             let foreign = format!("\"@odata.nextLink\":\"https://{host}/");

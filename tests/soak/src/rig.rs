@@ -6,7 +6,7 @@ use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
 use dynoxide::Database;
 use microsoft_simulator::{Options, Simulator, TenantHandle, TenantOptions};
 use muster_domain::{
-    Dataset, DatasetState, Enumeration, Integration, Record, TenantId,
+    Dataset, DatasetState, Enumeration, Integration, Record, Row, TenantId,
     connect::Form,
     datasets,
     page::{self, Entry},
@@ -422,7 +422,8 @@ pub fn truth(tenant: &TenantHandle, name: &str) -> Result<Records> {
         let report = csv(dataset, &tenant.objects(dataset.path));
         let page = page::from_csv(dataset, report.as_bytes())?;
         for entry in page.entries {
-            if let Entry::Is(row) = entry {
+            if let Entry::Is(mut row) = entry {
+                row.fit();
                 let object = row.record(dataset)?.to_object(dataset);
                 records.insert(row.key, object);
             }
@@ -434,8 +435,10 @@ pub fn truth(tenant: &TenantHandle, name: &str) -> Result<Records> {
         if name == "applications" && !own {
             continue;
         }
-        let record = Record::from_object(dataset, &object).context("a key")?;
-        records.insert(record.key.clone(), record.to_object(dataset));
+        let mut row = Row::from(Record::from_object(dataset, &object).context("a key")?);
+        row.fit();
+        let object = row.record(dataset)?.to_object(dataset);
+        records.insert(row.key, object);
     }
     Ok(records)
 }

@@ -92,6 +92,10 @@ pub enum Edit {
     Purge,
     /// One user gets a licence.
     License,
+    /// The name of one user is cut in the middle of an emoji.
+    Garble,
+    /// The name of one user grows beyond what an item may hold.
+    Grow,
 }
 
 /// Datasets that are cheap to read whole, users first.
@@ -150,11 +154,17 @@ impl Schedule {
             }
         };
         let rounds = (0..dice.between(1, 4)).map(|_| round(&mut dice, workers));
+        let mut rounds: Vec<Round> = rounds.collect();
+        for round in &mut rounds {
+            if dice.percent(8) {
+                round.before.push(*dice.one(&[Edit::Garble, Edit::Grow]));
+            }
+        }
         Self {
             seed,
             setup,
             workers,
-            rounds: rounds.collect(),
+            rounds,
         }
     }
 }

@@ -5,6 +5,7 @@ mod soak {
     mod crash_points;
     mod fencing;
     mod fuzz;
+    mod hostile;
     mod indexes;
     mod moving;
     mod nothing_changed;

@@ -278,6 +278,7 @@ fn dataset_of_tenant() -> Value {
             "requests": whole(), "took_ms": whole(),
         })),
         "trouble": maybe(text()),
+        "note": maybe(text()),
         "enabled": flag(),
         "held_removal": maybe(object(json!({"records": whole(), "of": whole(), "since": time()}))),
         "removal_allowed": flag(),

@@ -8,7 +8,7 @@ use super::{
 use crate::{
     Context, api,
     auth::Caller,
-    integrations,
+    heavy_reads, integrations,
     parameters::{Parameters, cursor, tenant},
     problem::Problem,
 };
@@ -37,7 +37,7 @@ pub async fn page(
     let parameters = Parameters::read(raw.as_deref(), &known)?;
     let query = api::changes::query(&parameters)?;
     let integration = integrations::find(&context, tenant).await?;
-    let found = context.services.store.changes(tenant, &query).await?;
+    let found = heavy_reads::changes(&context, tenant, &query).await?;
     let chosen = parameters.get("dataset").unwrap_or_default();
     let since = parameters.get("since").unwrap_or_default();
     let path = format!("{ASSETS}/{tenant}/changes");

@@ -249,6 +249,7 @@ pub fn state(view: &IntegrationView, dataset: &DatasetView) -> Markup {
                 _ => span.badge { "Waiting" },
             }
             @if let Some(trouble) = &dataset.trouble { p.small { (trouble) } }
+            @if let Some(note) = &dataset.note { p.small { (note) } }
         }
     }
 }

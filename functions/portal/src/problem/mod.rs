@@ -249,6 +249,17 @@ impl Problem {
         )
     }
 
+    /// Searches, sorts and exports take turns, and there is none left.
+    pub fn too_many_heavy_reads() -> Self {
+        Self::named(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "urn:muster:problem:too-many-reads",
+            "Too many searches and exports at once",
+            "Others are searching, sorting or exporting now, and only a few may at a time, so that syncs keep their pace. Nothing is wrong with your request: try again in a few seconds.",
+        )
+        .with_header(header::RETRY_AFTER, "5")
+    }
+
     /// The general words for a status that came without a problem.
     pub fn of_status(status: StatusCode) -> Self {
         let detail = match status {

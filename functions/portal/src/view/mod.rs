@@ -90,6 +90,8 @@ pub struct DatasetView {
     pub progress: Progress,
     /// Why the last run fell short.
     pub trouble: Option<String>,
+    /// What is to be known of the data, though nothing is wrong with the last run.
+    pub note: Option<String>,
     /// Whether it is switched on.
     pub enabled: bool,
     /// A removal that waits for a person's answer.
@@ -272,6 +274,7 @@ impl DatasetView {
             last_attempt_at: state.last_attempt_at,
             state: if enabled { state.phase } else { Phase::Off },
             progress: Progress::new(&state.run),
+            note: state.note(),
             trouble: state.trouble,
             enabled,
             held_removal: state.held_removal,

@@ -100,6 +100,11 @@ impl Portal {
         muster_portal::routes(&self.context)
     }
 
+    /// One of the turns of heavy reads, taken.
+    pub async fn turn(&self) -> impl Sized + use<> {
+        self.context.heavy_reads.begin().await.expect("a turn")
+    }
+
     async fn with_access(access: Access) -> Self {
         let database = dynoxide::Database::memory().expect("a database");
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0")

@@ -20,8 +20,16 @@ pub struct Answer {
     pub quota_used: Option<f64>,
 }
 
-/// The largest page or report that is read; Graph's pages stay far below.
-const LONGEST_BODY: usize = 256 * 1024 * 1024;
+/// The largest page that is read. Graph's largest has 999 objects (the most that `$top` may ask for,
+/// <https://learn.microsoft.com/graph/api/user-list>), and an object with the properties asked for takes
+/// some 2 KB; this leaves each of them 32 KB.
+const LONGEST_PAGE: usize = 32 << 20;
+
+/// The largest report that is read whole: 100,000 rows take some 30 MB.
+const LONGEST_REPORT: usize = 256 << 20;
+
+/// An error is read so far: its code and message take less than a kilobyte.
+const LONGEST_ERROR: usize = 64 << 10;
 
 /// Room is made at once for no more than this, whatever an answer says of its length.
 const LONGEST_GUESS: usize = 4 * 1024 * 1024;
@@ -58,9 +66,9 @@ impl Microsoft {
                     response.status().as_u16()
                 )));
             }
-            return whole(response, LONGEST_BODY).await;
+            return whole(response, LONGEST_REPORT).await;
         }
-        accepted(dataset, response, LONGEST_BODY).await
+        accepted(dataset, response, LONGEST_PAGE).await
     }
 
     /// Asks Graph for its own count of a dataset's objects. It counts only for those who accept that the
@@ -102,7 +110,7 @@ async fn accepted(dataset: &Dataset, response: Response, longest: usize) -> Resu
         .get(reqwest::header::RETRY_AFTER)
         .and_then(|v| v.to_str().ok())
         .map(str::to_owned);
-    let body = whole(response, LONGEST_BODY)
+    let body = whole(response, LONGEST_ERROR)
         .await
         .map(|answer| answer.body)
         .unwrap_or_default();
@@ -126,6 +134,14 @@ fn foreign() -> Fault {
     }
 }
 
+fn size(bytes: usize) -> String {
+    match bytes >> 20 {
+        0 => format!("{bytes} bytes"),
+        megabytes => format!("{megabytes} MB"),
+    }
+}
+
+/// The body of an answer, unpacked, which is no longer than so many bytes.
 async fn whole(mut response: Response, longest: usize) -> Result<Answer, Fault> {
     let quota_used = response
         .headers()
@@ -138,7 +154,7 @@ async fn whole(mut response: Response, longest: usize) -> Result<Answer, Fault> 
             Ok(Some(chunk)) if body.len() + chunk.len() > longest => {
                 return Err(Fault::Refused {
                     status: 200,
-                    code: "an answer too large to read".to_owned(),
+                    code: format!("an answer of more than {}", size(longest)),
                 });
             }
             Ok(Some(chunk)) => body.extend_from_slice(&chunk),
