@@ -84,10 +84,11 @@ impl State {
         whole.then(|| Self(state.to_owned()))
     }
 
-    /// The directory it is for.
+    /// The directory it is for. The nil GUID is none: the account's own settings are kept under it.
     pub fn tenant(&self) -> Option<TenantId> {
         let digits = self.0.get(..TENANT_DIGITS)?;
-        uuid::Uuid::parse_str(digits).ok().map(TenantId::from)
+        let tenant = uuid::Uuid::parse_str(digits).ok()?;
+        tenant.hyphenated().to_string().parse().ok()
     }
 
     /// As it stands in the address.
@@ -231,6 +232,13 @@ mod tests {
             assert_eq!(State::read(&text).as_ref(), Some(&whole), "{appended:?}");
         }
         assert_eq!(whole.tenant(), TENANT.parse().ok());
+    }
+
+    #[test]
+    fn a_state_names_no_account_but_a_directory() {
+        let account = State::new(TenantId::ACCOUNT, &"a".repeat(RANDOM_DIGITS));
+        let read = State::read(account.as_str()).expect("it has the shape of one");
+        assert_eq!(read.tenant(), None);
     }
 
     #[test]
