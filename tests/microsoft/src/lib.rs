@@ -26,6 +26,7 @@ mod csv_faults;
 mod faults;
 mod graph;
 mod json;
+mod key_identifiers;
 mod licences;
 mod login;
 mod names;
@@ -44,6 +45,7 @@ mod world;
 
 pub use csv_faults::CsvFault;
 pub use faults::{Fault, FaultKind, ParseFaultError, ScriptedAnswer};
+pub use key_identifiers::KeyIdentifiers;
 pub use options::{Cloud, Options, PERMISSIONS, TenantOptions};
 pub use request_log::{Origin, Request};
 pub use simulator::Simulator;
