@@ -56,7 +56,7 @@ pub fn query(dataset: &'static Dataset, parameters: &Parameters) -> Result<Query
     Ok(query)
 }
 
-/// What the tenant's SKUs are called, where the dataset names any.
+/// The names of the tenant's SKUs, where the dataset names any.
 ///
 /// # Errors
 /// When the store does not answer.
@@ -72,7 +72,7 @@ pub async fn names(
     }
 }
 
-/// What the tenant's SKUs are called.
+/// The names of the tenant's SKUs.
 ///
 /// # Errors
 /// When the store does not answer.
@@ -103,7 +103,7 @@ pub struct Page {
     pub next_cursor: Option<String>,
     /// How many records match in all, where all were looked at.
     pub matched: Option<u64>,
-    /// What the tenant's SKUs are called.
+    /// The names of the tenant's SKUs.
     pub names: Arc<Names>,
 }
 

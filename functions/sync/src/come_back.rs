@@ -17,7 +17,7 @@ use muster_platform::queue::SyncMessage;
 pub(crate) struct Back {
     /// At once, with what the deadline cut off.
     cut_off: bool,
-    /// When the first of the datasets that were put off is read again.
+    /// The time at which the first of the datasets that were put off is read again.
     at: Option<Timestamp>,
 }
 
@@ -52,7 +52,7 @@ impl Back {
     }
 }
 
-/// When the first dataset is due that an earlier run put off.
+/// The time at which the first dataset is due that an earlier run put off.
 pub(crate) fn put_off(plan: &Plan, states: &[DatasetState]) -> Option<Timestamp> {
     let is_put_off = |name: &str| {
         let mut states = states.iter();

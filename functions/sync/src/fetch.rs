@@ -30,7 +30,7 @@ pub(crate) struct Graph<'a> {
     tenant: TenantId,
     secret: SecretString,
     token: RwLock<(u32, Token)>,
-    /// Whether Graph has accepted the token in hand.
+    /// True once Graph has accepted the token in hand.
     accepted: AtomicBool,
 }
 

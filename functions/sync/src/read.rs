@@ -72,7 +72,7 @@ pub(crate) struct Reading<'a> {
     pub saved_at: Timestamp,
     pub read: u64,
     pub unkeyed: u64,
-    /// What the rows of a report were.
+    /// Counts of a report's rows.
     pub rows: ReportRows,
     /// The hashes of the next links that were followed.
     links: HashSet<u64>,

@@ -1,4 +1,4 @@
-//! Whether a person uses an account, by what Microsoft tells of its sign-ins.
+//! Decides whether a person uses an account, by the sign-ins that Microsoft reports.
 //!
 //! Three facts decide ("signInActivity resource type",
 //! <https://learn.microsoft.com/graph/api/resources/signinactivity>):
@@ -14,18 +14,18 @@ use jiff::{SignedDuration, Timestamp};
 /// Whoever has not signed in for so long is inactive.
 pub const INACTIVE_AFTER: SignedDuration = SignedDuration::from_hours(90 * 24);
 
-/// What Microsoft tells of an account.
+/// The sign-ins of an account, as Microsoft reports them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct SignIns {
     /// The last sign-in that succeeded.
     pub successful: Option<Timestamp>,
     /// The last attempt of any kind, successful or not.
     pub attempt: Option<Timestamp>,
-    /// When the account was created.
+    /// The time at which the account was created.
     pub created: Option<Timestamp>,
 }
 
-/// Whether an account is in use.
+/// The use of an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Activity {
     /// A sign-in succeeded within the last 90 days.
@@ -41,7 +41,7 @@ pub enum Activity {
 }
 
 impl SignIns {
-    /// Whether the account is in use at that time.
+    /// Decides whether the account is in use at that time.
     pub fn activity(&self, now: Timestamp) -> Activity {
         let recent = |at: Timestamp| now.duration_since(at) < INACTIVE_AFTER;
         if let Some(successful) = self.successful {

@@ -1,4 +1,4 @@
-//! What the address says that Microsoft's consent page sends an administrator back to.
+//! Reads the address to which Microsoft's consent page sends an administrator back.
 //!
 //! Microsoft, "Admin consent on the Microsoft identity platform"
 //! (<https://learn.microsoft.com/entra/identity-platform/v2-admin-consent>): `admin_consent=True`,
@@ -8,7 +8,7 @@
 
 use crate::{TenantId, aadsts};
 
-/// What Microsoft said of the consent.
+/// Microsoft's answer on the consent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Told {
     /// `admin_consent=True`, and no error.
@@ -28,7 +28,7 @@ pub struct ConsentAnswer {
     pub state: State,
     /// The directory it names; `None` where it names none.
     pub tenant: Option<NamedTenant>,
-    /// What it says of the consent.
+    /// Reads what it says of the consent.
     pub told: Told,
 }
 
@@ -41,7 +41,7 @@ pub enum NamedTenant {
     Unreadable,
 }
 
-/// Why an address is not read.
+/// The reason why an address is not read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NotAnAnswer {
     /// A parameter that matters comes more than once, with different values.

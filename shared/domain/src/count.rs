@@ -13,11 +13,11 @@ pub struct Count {
     pub evidence: &'static str,
     /// The columns that `tally` looks at. No other cell of a record is read.
     pub columns: &'static [&'static str],
-    /// How a record is counted.
+    /// The way in which a record is counted.
     pub tally: Tally,
 }
 
-/// How the records of a dataset make up a count.
+/// The way in which a dataset's records make up a count.
 #[derive(Debug, Clone, Copy)]
 pub enum Tally {
     /// Adds what the function returns for each record.
@@ -42,7 +42,7 @@ pub const MOST_COLUMNS: usize = 16;
 pub struct Cells<'a> {
     columns: &'a [(usize, &'static str)],
     found: [&'a str; MOST_COLUMNS],
-    /// When the counting began.
+    /// The time at which the counting began.
     pub now: Timestamp,
 }
 
@@ -72,7 +72,7 @@ impl<'a> Cells<'a> {
         place.map_or(NULL, |place| self.found[place])
     }
 
-    /// Whether a column is `true`.
+    /// True if a column is `true`.
     pub fn is(&self, column: &str) -> bool {
         self.get(column) == "true"
     }
@@ -97,7 +97,7 @@ impl<'a> Cells<'a> {
         self.text(column)?.parse().ok()
     }
 
-    /// Whether a column holds a list with anything in it.
+    /// True if a column holds a list with anything in it.
     pub fn has_any(&self, column: &str) -> bool {
         let list = self.get(column);
         list.starts_with('[') && list != "[]"
@@ -118,7 +118,7 @@ pub(crate) fn columns_of(dataset: &crate::Dataset) -> Vec<(usize, &'static str)>
 }
 
 impl Count {
-    /// Whether the count looks at a column.
+    /// True if the count looks at a column.
     fn reads(&self, column: &str) -> bool {
         let date = match self.tally {
             Tally::Sum(_) | Tally::Joined => None,

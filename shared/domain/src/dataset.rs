@@ -20,7 +20,7 @@ pub struct Dataset {
     pub path: &'static str,
     /// Query parameters beside `$select` and `$top`; `{client_id}` stands for the integration's.
     pub query: &'static [(&'static str, &'static str)],
-    /// Whose quota its requests are taken from.
+    /// The service whose quota its requests use.
     pub service: Service,
     /// How its objects are enumerated.
     pub enumeration: Enumeration,

@@ -24,18 +24,18 @@ pub struct Figure {
     pub evidence: &'static str,
     /// As of when the value is right.
     pub as_of: Option<Timestamp>,
-    /// Whether that is more than seven days ago.
+    /// True if that is more than seven days ago.
     pub old: bool,
     /// One sentence with the evidence and the date, or the reason why the value is not known.
     pub detail: String,
 }
 
-/// What is known of the dataset that a count is of.
+/// The state of the dataset that a count is of.
 #[derive(Debug, Clone)]
 pub struct Source {
-    /// When its records were last known to be all there is.
+    /// The time at which its records were last known to be complete.
     pub complete_as_of: Option<Timestamp>,
-    /// Why it is not read now, or why its last run fell short.
+    /// The reason why it is not read now, or why its last run fell short.
     pub gap: Option<String>,
     /// What else its counts rest on, as a sentence.
     pub note: Option<String>,
@@ -101,7 +101,7 @@ impl Figure {
     }
 }
 
-/// Whether data of then is called old.
+/// True if data of that time is called old.
 pub fn is_old(at: Timestamp, now: Timestamp) -> bool {
     now.duration_since(at) > OLD_AFTER
 }

@@ -1,4 +1,4 @@
-//! When a request is tried again, and when a dataset or a sign-in that gave up is.
+//! Retry decisions: when a request is tried again, and when a dataset or a sign-in that gave up is.
 //!
 //! Microsoft, "Microsoft Graph throttling guidance" (<https://learn.microsoft.com/graph/throttling>):
 //! wait as `Retry-After` says, and back off exponentially where it is missing. A service that keeps
@@ -104,12 +104,12 @@ const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_secs(30);
 /// No turn is put off for longer: the longest wait that is believed, its jitter, and a whole minute.
 const LONGEST_OFF: SignedDuration = SignedDuration::from_hours(25);
 
-/// When what gave up its turn is tried again.
+/// The next try of what gave up its turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NextTry {
     /// Not before then; a whole minute, as a person is told it.
     pub at: Timestamp,
-    /// How many turns in a row were given up.
+    /// The number of turns in a row that were given up.
     pub given_up: u32,
 }
 

@@ -99,7 +99,7 @@ fn is_never(text: &str) -> bool {
     text.is_empty() || text.starts_with("0001-01-01")
 }
 
-/// Whether a text is a day just as it is stored.
+/// True if a text is a day just as it is stored.
 pub(crate) fn is_plain_date(text: &str) -> bool {
     let bytes = text.as_bytes();
     let two = |at: usize| u32::from(bytes[at] - b'0') * 10 + u32::from(bytes[at + 1] - b'0');

@@ -18,7 +18,7 @@ pub struct DatasetState {
     /// Why the last run fell short, for a person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trouble: Option<String>,
-    /// When it is read again, where Microsoft's throttling made the last run give up.
+    /// The next time it is read, where Microsoft's throttling made the last run give up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_try: Option<NextTry>,
     /// Records held now.
@@ -42,7 +42,7 @@ pub struct DatasetState {
     /// was not believed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fell_short: Option<u64>,
-    /// What the rows of the last report were, beside those that are simply kept.
+    /// Counts of the last report's rows that were not simply kept.
     #[serde(default, skip_serializing_if = "ReportRows::is_empty")]
     pub rows: ReportRows,
     /// The stored index, where it may be believed; absent while the dataset is being written.

@@ -16,7 +16,7 @@ pub enum Metrics {
     Embedded(Stack),
 }
 
-/// What every line says of the stack.
+/// The stack's part of every line.
 #[derive(Debug, Clone)]
 pub struct Stack {
     /// The stack's name, the one dimension: a dimension of tenants would be billed by the

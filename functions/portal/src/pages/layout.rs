@@ -16,7 +16,7 @@ pub enum Place {
     Integrations,
     /// Alerts.
     Alerts,
-    /// Which licenses count.
+    /// The licenses that count.
     Licenses,
     /// None of them.
     Elsewhere,

@@ -133,7 +133,7 @@ struct Card<'a> {
     trend: Trend<'a>,
 }
 
-/// What a card's trend shows, if it has one.
+/// The figure whose trend a card shows, if any.
 type Trend<'a> = Option<(&'static str, &'a [Option<u64>])>;
 
 fn cards(
@@ -264,7 +264,7 @@ fn show(card: &Card<'_>, figures: &Figures, now: Timestamp) -> Markup {
     }
 }
 
-/// What a figure rests on and as of when, or why it is not known.
+/// The evidence and date of a figure, or the reason why it is not known.
 fn evidence(figure: &Figure, now: Timestamp) -> Markup {
     html! {
         p.muted.small title=(figure.detail) {

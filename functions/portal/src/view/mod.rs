@@ -102,10 +102,10 @@ pub struct DatasetView {
     pub answered_removal: Option<AnsweredRemoval>,
     /// The last enumeration that was proven complete: when, how many objects, proven how.
     pub completeness: Option<Completeness>,
-    /// When the records held were last known to be all there is.
+    /// The time at which the stored records were last known to be complete.
     #[serde(skip)]
     pub complete_as_of: Option<Timestamp>,
-    /// What the rows of the last report were, beside those that are simply kept.
+    /// Counts of the last report's rows that were not simply kept.
     pub rows: ReportRows,
     /// The dataset itself.
     #[serde(skip)]
@@ -229,7 +229,7 @@ impl IntegrationView {
 }
 
 impl IntegrationView {
-    /// What tells trials from licenses that were bought, as a sentence.
+    /// The evidence that tells trials from bought licenses, as a sentence.
     pub fn trials_told_by(&self) -> String {
         let of = |view: &&DatasetView| view.name == SUBSCRIPTIONS.name;
         let view = self.datasets.iter().find(of);
@@ -305,7 +305,7 @@ impl DatasetView {
         }
     }
 
-    /// Why it is not read now, or why its last run fell short; `None` where all is well.
+    /// The reason why it is not read now, or why its last run fell short; `None` where all is well.
     pub fn gap(&self) -> Option<String> {
         if !self.enabled {
             return Some("Reading it is switched off for this client.".to_owned());

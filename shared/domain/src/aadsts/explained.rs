@@ -102,7 +102,7 @@ const CREDENTIAL: &[Cause] = &[
     ),
 ];
 
-/// What goes wrong on the way to consent.
+/// The reasons why consent is not reached.
 const CONSENT: &[Cause] = &[
     (
         &[50_011, 500_112],

@@ -74,7 +74,7 @@ impl SignInError {
     }
 }
 
-/// Whether a code is of trouble that passes by itself.
+/// True if a code is of trouble that passes by itself.
 pub fn passes(code: u32) -> bool {
     PASSING.contains(&code)
 }

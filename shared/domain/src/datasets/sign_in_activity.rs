@@ -54,7 +54,7 @@ pub const SIGN_IN_ACTIVITY: Dataset = Dataset {
             "created_date_time",
             "createdDateTime",
             Kind::DateTime,
-            "When the account was created: one that is new has had no time to be used.",
+            "When the account was created. Stored with the columns that move, though it does not.",
         ),
     ],
     needs: &[
@@ -73,7 +73,8 @@ pub const SIGN_IN_ACTIVITY: Dataset = Dataset {
         "sign_in_activity_last_sign_in_date_time",
         "sign_in_activity_last_non_interactive_sign_in_date_time",
         "sign_in_activity_last_successful_sign_in_date_time",
-        // It never moves. Here, its arrival on records that were stored without it is no change.
+        // It never changes. It is listed here so that its arrival on records that were stored without it is no
+        // change.
         "created_date_time",
     ],
     counts: &[INACTIVE_90_DAYS, ATTEMPTS_ONLY_90_DAYS, NEVER_USED_90_DAYS],

@@ -21,7 +21,7 @@ pub struct SignInWait {
 }
 
 impl SignInWait {
-    /// Whether it has lasted too long to pass by itself.
+    /// True if it has lasted too long to pass by itself.
     pub fn is_long(&self, now: Timestamp) -> bool {
         now.duration_since(self.since) >= LONG
     }

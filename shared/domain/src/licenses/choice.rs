@@ -1,4 +1,4 @@
-//! What the account chose for a SKU, for all its clients.
+//! The account's choice for a SKU, for all its clients.
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

@@ -1,4 +1,4 @@
-//! What a SKU is: bought, free, a trial, or left out of the counts. Its size tells nothing.
+//! Classifies a SKU: bought, free, a trial, or left out of the counts. Its size tells nothing.
 //!
 //! `free_skus.csv` lists the SKUs that Microsoft gives away, as of 2026-11-29. Its column `source` says
 //! where each fact comes from:
@@ -93,7 +93,7 @@ pub(super) struct Known<'a> {
     pub choice: Option<Choice>,
     pub id: Option<Uuid>,
     pub part: &'a str,
-    /// Whether all its subscriptions that count are trials.
+    /// True if all its subscriptions that count are trials.
     pub all_trials: bool,
     pub company: bool,
 }

@@ -47,7 +47,7 @@ pub struct Line {
     pub locked_out: Option<u64>,
     /// Licenses on trial.
     pub trial: u64,
-    /// When the next of its subscriptions renews or ends.
+    /// The time at which the next of its subscriptions renews or ends.
     pub next_lifecycle_at: Option<Timestamp>,
 }
 
@@ -62,7 +62,7 @@ impl Line {
         Some(self.assigned?.saturating_sub(self.usable?))
     }
 
-    /// Whether it is in the sums.
+    /// True if it is in the sums.
     pub fn counts(&self) -> bool {
         self.class == Class::Bought
     }

@@ -36,7 +36,7 @@ pub struct ReportRows {
 }
 
 impl ReportRows {
-    /// Whether there is nothing to tell.
+    /// True if there is nothing to tell.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
@@ -65,9 +65,9 @@ pub struct ReportReader<'d> {
 #[derive(Debug)]
 struct Header {
     delimiter: u8,
-    /// Where each column of the dataset is.
+    /// The place of each column of the dataset in a row.
     places: Vec<Option<usize>>,
-    /// How many fields a row has.
+    /// The number of fields of a row.
     fields: usize,
     /// How many it has at least: headers at the end may be blank.
     named: usize,

@@ -31,7 +31,7 @@ impl Fields {
         (0..self.len()).map(|field| self.get(field).unwrap_or_default())
     }
 
-    /// Whether every field is blank: an empty line.
+    /// True if every field is blank: an empty line.
     pub fn are_blank(&self) -> bool {
         self.iter().all(|field| field.trim().is_empty())
     }

@@ -29,7 +29,7 @@ pub const NO_NAME: &str = "(no name)";
 pub(super) struct Names<'d> {
     dataset: &'d Dataset,
     shared: &'d SharedName,
-    /// Where the first row of each sign-in name is among the entries.
+    /// The place of each sign-in name's first row among the entries.
     first: HashMap<u64, usize>,
     /// The rows that need a key of their own, by name.
     apart: BTreeMap<String, Vec<Record>>,

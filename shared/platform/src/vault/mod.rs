@@ -81,7 +81,7 @@ impl Vault {
         self.get_stage(tenant, Stage::Current).await
     }
 
-    /// What the names of this installation's secrets begin with; nothing for the local file.
+    /// The prefix of the names of this installation's secrets; empty for the local file.
     pub fn prefix(&self) -> &str {
         match self {
             Self::File(_) => "",

@@ -52,7 +52,7 @@ impl SecretsManagerVault {
         }
     }
 
-    /// What the names of this installation's secrets begin with.
+    /// The prefix of the names of this installation's secrets.
     pub fn prefix(&self) -> &str {
         &self.prefix
     }
