@@ -1,7 +1,7 @@
 //! Coming back: at once with what the deadline cut off, or later with what was put off.
 
 use crate::{
-    read::End,
+    attempts::End,
     run::Run,
     tenant::{Outcome, SyncError},
 };

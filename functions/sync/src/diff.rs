@@ -3,11 +3,12 @@
 use crate::moves::Moves;
 use jiff::Timestamp;
 use muster_domain::{
-    Dataset, Record,
+    Dataset, Enumeration, Record, Row,
     change::Change,
     index::{self, Index, Shown},
     moving::Moving,
     page::Entry,
+    partial,
     state::Counters,
 };
 use muster_platform::store::{Batch, Put};
@@ -35,7 +36,7 @@ impl Told {
     pub fn wanted(entries: &[Self], history: bool) -> Vec<String> {
         let wanted = entries.iter().filter(|told| match told.shown {
             None => true,
-            Some((shown, _)) => history && shown == Shown::Differs,
+            Some((shown, _)) => told.is_part() || history && shown == Shown::Differs,
         });
         wanted.map(|told| key(&told.entry).to_owned()).collect()
     }
@@ -44,22 +45,77 @@ impl Told {
     pub fn again(&self) -> bool {
         self.shown.is_some_and(|(_, again)| again)
     }
+
+    /// Whether it names a part of a record that is held, and leaves the rest as it is: in a delta round,
+    /// and where a whole enumeration names a record once more.
+    fn is_part(&self) -> bool {
+        let names_a_part = matches!(&self.entry, Entry::Is(row) if row.missing.any());
+        names_a_part && self.shown.is_none_or(|(_, again)| again)
+    }
 }
 
-/// A page's entries, the last one for each key: a page may repeat an object.
-pub(crate) fn last_of_each(entries: Vec<Entry>) -> Vec<Entry> {
+/// Merges what names a part of a record with the stored text of it. Returns how many name a part of a
+/// record that is not held: all that is known of it then is that part.
+pub(crate) fn complete(
+    moves: &Moves,
+    held: &mut Held,
+    entries: &mut [Told],
+    texts: &HashMap<String, String>,
+) -> u64 {
+    let mut unknown = 0;
+    for told in entries.iter_mut().filter(|told| told.is_part()) {
+        let Entry::Is(row) = &mut told.entry else {
+            continue;
+        };
+        let Some(before) = texts.get(&row.key) else {
+            unknown += u64::from(is_a_part(moves.dataset, row));
+            continue;
+        };
+        row.text = partial::merge(before, row);
+        if let (Held::Whole(index), Some((shown, _))) = (&mut *held, &mut told.shown) {
+            index.show(index::name(&row.key), moves.moving.mark(&row.text));
+            *shown = match *before == row.text {
+                true => Shown::Same,
+                false => Shown::Differs,
+            };
+        }
+    }
+    unknown
+}
+
+/// Whether an object that names only some columns is no whole one: what was never set is left out of
+/// those, too.
+fn is_a_part(dataset: &Dataset, row: &Row) -> bool {
+    let Enumeration::Delta(delta) = dataset.enumeration else {
+        return false;
+    };
+    let mut always = delta.always.iter().filter_map(|name| dataset.column(name));
+    always.any(|column| row.missing.has(column))
+}
+
+/// A page's entries, one for each key: a page may repeat an object. A later mention replaces what it
+/// names of an earlier one.
+pub(crate) fn one_of_each(entries: Vec<Entry>) -> Vec<Entry> {
     let mut places: HashMap<u64, usize> = HashMap::with_capacity(entries.len());
-    let mut last: Vec<Entry> = Vec::with_capacity(entries.len());
+    let mut merged: Vec<Entry> = Vec::with_capacity(entries.len());
     for entry in entries {
         match places.entry(index::name(key(&entry))) {
-            hash_map::Entry::Occupied(place) => last[*place.get()] = entry,
+            hash_map::Entry::Occupied(place) => {
+                let place = &mut merged[*place.get()];
+                *place = match (&*place, entry) {
+                    (Entry::Is(earlier), Entry::Is(later)) => {
+                        Entry::Is(partial::merge_mentions(earlier, later))
+                    }
+                    (_, later) => later,
+                };
+            }
             hash_map::Entry::Vacant(place) => {
-                place.insert(last.len());
-                last.push(entry);
+                place.insert(merged.len());
+                merged.push(entry);
             }
         }
     }
-    last
+    merged
 }
 
 pub(crate) fn key(entry: &Entry) -> &str {
@@ -243,7 +299,7 @@ mod tests {
             Some(name) => Entry::Is(user(*key, *name).into()),
             None => Entry::Gone(key.to_string()),
         };
-        last_of_each(page.iter().map(entry).collect())
+        one_of_each(page.iter().map(entry).collect())
     }
 
     /// What the pages say in the end, however often they repeat themselves.

@@ -25,13 +25,14 @@ impl Reading<'_> {
         delta_link: Option<String>,
     ) -> Result<(), Stop> {
         let proof = match (self.dataset.enumeration, &delta_link) {
-            (Enumeration::Delta, None) => {
+            (Enumeration::Delta(_), None) if self.state.asking.without_changes => "last page",
+            (Enumeration::Delta(_), None) => {
                 return Err(Stop::Fault(Fault::Refused {
                     status: 200,
                     code: "an answer that ends without a delta link".to_owned(),
                 }));
             }
-            (Enumeration::Delta, Some(_)) => "deltaLink",
+            (Enumeration::Delta(_), Some(_)) => "deltaLink",
             (Enumeration::Report, _) => "whole report",
             (Enumeration::Single, _) => "single object",
             (Enumeration::Full | Enumeration::SnapshotByDay, _) => "last page",
@@ -52,6 +53,14 @@ impl Reading<'_> {
                 "{what} came without an id and cannot be kept; nothing was removed."
             ));
             return Ok(());
+        }
+        if matches!(from, From::DeltaLink(_)) {
+            if self.unknown_parts > 0 {
+                return Err(Stop::StartOver(
+                    "it named a part of a record that is not held",
+                ));
+            }
+            self.hold_against_count().await?;
         }
         let counted = self.counted_by_microsoft().await?;
         if self.from_start {
@@ -81,6 +90,7 @@ impl Reading<'_> {
             return Err(Stop::LeftOver);
         }
         self.state.phase = Phase::Fresh;
+        self.state.repeated = None;
         self.state.last_success_at = Some(ended_at);
         Ok(())
     }
@@ -113,6 +123,7 @@ impl Reading<'_> {
         let (graph, clock) = (&self.run.graph, &self.run.clock);
         let requests = &mut self.state.run;
         let counted = graph.count(self.dataset, path, clock, requests).await;
+        self.state.counted_at = Some(now());
         if let Some(counted) = counted
             && tally::falls_short(listed, counted, self.state.disputed())
         {

@@ -4,6 +4,7 @@ use crate::run::Clock;
 use jiff::Timestamp;
 use muster_domain::{
     ClientId, Dataset, Enumeration, TenantId,
+    asking::Asking,
     cloud::Hosts,
     fault::Fault,
     page::{self, NotAPage, Page},
@@ -64,9 +65,36 @@ impl<'a> Graph<'a> {
         }
     }
 
-    /// Where a dataset's first page is.
-    pub fn first(&self, dataset: &Dataset) -> Url {
-        self.hosts.graph(&dataset.first_request(self.client))
+    /// A dataset's first page, asked for as it was taken last. Where Microsoft refuses a wish (a page size,
+    /// a property, changes in place of the list), it is asked otherwise, and that is learned.
+    pub async fn first_page(
+        &self,
+        dataset: &'static Dataset,
+        asking: &mut Asking,
+        clock: &Clock,
+        counters: &mut Counters,
+    ) -> Result<Page, Fault> {
+        let known = asking.now(muster_platform::now());
+        let mut trying = known.clone();
+        loop {
+            let url = self
+                .hosts
+                .graph(&trying.first_request(dataset, self.client));
+            let fault = match self.page(dataset, &url, clock, counters).await {
+                Ok(page) => {
+                    if trying != known {
+                        trying.learned_at = Some(muster_platform::now());
+                    }
+                    *asking = trying;
+                    return Ok(page);
+                }
+                Err(fault) => fault,
+            };
+            if clock.over() || !trying.learn(dataset, &fault) {
+                return Err(fault);
+            }
+            tracing::info!(tenant.id = %self.tenant, dataset = dataset.name, why = %fault, "asked otherwise");
+        }
     }
 
     /// Where a link of Microsoft's leads, if it stays within the tenant's cloud.

@@ -2,11 +2,14 @@
 //! is more to read, sum up. Each step is a file of its name (the plan is a value of the domain's,
 //! `muster_domain::plan`); `tenant.rs` walks through them.
 
+mod attempts;
 mod checkpoint;
 mod come_back;
 mod count;
+mod daily_count;
 mod diff;
 mod end;
+mod endless;
 mod fall_short;
 mod fetch;
 mod indexed;

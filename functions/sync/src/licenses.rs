@@ -1,7 +1,7 @@
 //! Counts licenses when a sync ends: SKUs, subscriptions and the account's choices make up the counts
 //! together, so that no one dataset can be counted by itself.
 
-use crate::{count::each, read::End, run::Run};
+use crate::{attempts::End, count::each, run::Run};
 use muster_domain::{
     DatasetState, datasets::subscribed_skus::SUBSCRIBED_SKUS,
     datasets::subscriptions::SUBSCRIPTIONS, licenses, sku::Names, summary::Counts,

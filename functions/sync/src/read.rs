@@ -1,45 +1,30 @@
-//! Reading one dataset: page by page, writing what changed, moving the checkpoint, to the end (`end.rs`).
+//! One enumeration of a dataset: page by page, writing what changed, moving the checkpoint, to the end
+//! (`end.rs`).
 
 use crate::{
     SyncError,
     count::Counted,
     diff::{self, Held, Told},
+    endless::{Endless, Watch},
     indexed::Indexed,
     moves::Moves,
     run::Run,
 };
 use jiff::Timestamp;
 use muster_domain::{
-    Dataset, DatasetState, Verdict,
+    Dataset, DatasetState,
     fault::Fault,
     index,
     page::{Entry, Page},
     plan::From,
     report::ReportRows,
-    retry::NextTry,
-    state::{Checkpoint, Counters, Phase},
+    state::{Counters, Phase},
 };
 use muster_platform::{
-    microsoft::jitter,
     now,
     store::{Batch, Units},
 };
 use std::collections::HashSet;
-
-/// How reading a dataset ended.
-#[derive(Debug)]
-pub(crate) struct End {
-    pub dataset: &'static Dataset,
-    pub state: DatasetState,
-    /// Whether the state is stored so; otherwise what is stored differs in when it was looked at alone.
-    pub stored: bool,
-    /// What was counted for the summary.
-    pub counted: Counted,
-    /// The deadline came first: there is more to read at once.
-    pub cut_off: bool,
-    /// It is read again then: it was throttled, or its list was too short to be believed.
-    pub come_back_at: Option<Timestamp>,
-}
 
 /// One enumeration under way.
 #[derive(Debug)]
@@ -74,8 +59,11 @@ pub(crate) struct Reading<'a> {
     pub unkeyed: u64,
     /// Counts of a report's rows.
     pub rows: ReportRows,
+    /// Entries that named a part of a record that is not held.
+    pub unknown_parts: u64,
     /// The hashes of the next links that were followed.
     links: HashSet<u64>,
+    pub watch: Watch,
 }
 
 /// Why an enumeration ended before its end.
@@ -93,6 +81,10 @@ pub(crate) enum Stop {
         listed: u64,
         counted: u64,
     },
+    /// What is held cannot be made right by a delta round: the whole list is read at once.
+    StartOver(&'static str),
+    /// The list has no end.
+    Endless(Endless),
     Error(SyncError),
 }
 
@@ -102,113 +94,8 @@ impl<E: Into<SyncError>> std::convert::From<E> for Stop {
     }
 }
 
-/// What is said where only one more enumeration can tell what is gone.
-const LEFT_OVER: &str = "Everything has been read, over several runs. An earlier try had left records, some of which may be gone by now; all is read once more, in one piece, and those are removed.";
-
-/// Reads a dataset from where the plan says. Only trouble with the store is an error: whatever
-/// Microsoft answers becomes the dataset's state.
-pub(crate) async fn read(
-    run: &Run<'_>,
-    dataset: &'static Dataset,
-    state: DatasetState,
-    from: From,
-) -> Result<End, SyncError> {
-    let put_off_before = state.next_try;
-    let (ended, mut reading) = attempt(run, dataset, state, from).await?;
-    let (ended, mut reading) = match ended {
-        Err(Stop::Fault(Fault::StateLost)) => {
-            tracing::info!(tenant.id = %run.tenant, dataset = dataset.name, "the place in the list was lost; enumerating anew");
-            reading.state.checkpoint = Checkpoint::default();
-            reading.state.phase = Phase::Incomplete;
-            reading.state.trouble =
-                Some("Microsoft lost the place in the list; all of it is read anew.".to_owned());
-            reading.close_index().await?;
-            reading.close().await?;
-            attempt(run, dataset, reading.state, From::Start).await?
-        }
-        ended => (ended, reading),
-    };
-    let (mut cut_off, mut come_back_at) = (false, None);
-    match ended {
-        Ok(()) => {}
-        Err(Stop::Error(error)) => return Err(error),
-        Err(Stop::Deadline) => {
-            cut_off = true;
-            reading.state.phase = Phase::Incomplete;
-            reading.state.trouble =
-                Some("The time of this run was up. Reading goes on by itself.".to_owned());
-        }
-        Err(Stop::LeftOver) => {
-            cut_off = true;
-            reading.state.checkpoint = Checkpoint::default();
-            reading.state.phase = Phase::Incomplete;
-            reading.state.trouble = Some(LEFT_OVER.to_owned());
-        }
-        Err(Stop::FellShort { listed, counted }) => {
-            come_back_at = reading.is_not_believed(listed, counted);
-        }
-        Err(Stop::Concealed) => {
-            reading.state.verdict = Verdict::Concealed;
-            reading.state.phase = Phase::Blocked;
-        }
-        Err(Stop::Fault(fault)) => {
-            if let Fault::Throttled(named) = fault {
-                let next_try = NextTry::after(put_off_before, named, now(), jitter());
-                reading.state.next_try = Some(next_try);
-                come_back_at = Some(next_try.at);
-            }
-            reading.fell_short(&fault).await?;
-        }
-    }
-    reading.close_index().await?;
-    let stored = reading.close().await?;
-    let (state, counted) = (reading.state, reading.counted);
-    tracing::info!(
-        tenant.id = %run.tenant, dataset = dataset.name, phase = state.phase.name(), verdict = state.verdict.label(),
-        read = state.run.read, written = state.run.written, unchanged = state.run.unchanged, removed = state.run.removed,
-        requests = state.run.requests, duration_ms = state.run.took_ms, trouble = state.trouble, "dataset read",
-    );
-    Ok(End {
-        dataset,
-        state,
-        stored,
-        counted,
-        cut_off,
-        come_back_at,
-    })
-}
-
-async fn attempt<'a>(
-    run: &'a Run<'a>,
-    dataset: &'static Dataset,
-    state: DatasetState,
-    from: From,
-) -> Result<(Result<(), Stop>, Reading<'a>), SyncError> {
-    let first = match &from {
-        From::Start => Ok(run.graph.first(dataset)),
-        // The hosts were replaced since: the link is of no use, the list begins anew.
-        From::DeltaLink(link) | From::NextLink(link) => {
-            run.graph.follow(link).map_err(|_| Fault::StateLost)
-        }
-    };
-    let mut asked = Counters::default();
-    // Microsoft is asked at once, while what is held is looked up.
-    let (reading, page) = tokio::join!(Reading::begin(run, dataset, state, &from), async {
-        run.graph
-            .page(dataset, &first?, &run.clock, &mut asked)
-            .await
-    });
-    let mut reading = reading?;
-    reading.state.run += asked;
-    let ended = match page {
-        Ok(page) => reading.enumerate(&from, page).await,
-        Err(fault) => Err(Stop::Fault(fault)),
-    };
-    Ok((ended, reading))
-}
-
 impl<'a> Reading<'a> {
-    async fn begin(
+    pub(crate) async fn begin(
         run: &'a Run<'a>,
         dataset: &'static Dataset,
         mut state: DatasetState,
@@ -267,7 +154,9 @@ impl<'a> Reading<'a> {
             read,
             unkeyed: 0,
             rows: ReportRows::default(),
+            unknown_parts: 0,
             links: HashSet::new(),
+            watch: Watch::new(from_start),
         };
         // A first reading is watched from its beginning.
         if !reading.history && reading.stored.phase != Phase::Blocked {
@@ -277,7 +166,7 @@ impl<'a> Reading<'a> {
     }
 
     /// All pages from the first in hand to the end.
-    async fn enumerate(&mut self, from: &From, mut page: Page) -> Result<(), Stop> {
+    pub(crate) async fn enumerate(&mut self, from: &From, mut page: Page) -> Result<(), Stop> {
         loop {
             let next = page.next_link.clone();
             let delta = page.delta_link.clone();
@@ -288,10 +177,11 @@ impl<'a> Reading<'a> {
             };
             if !self.links.insert(index::name(&link)) {
                 self.write(batch).await?;
-                return Err(Stop::Fault(Fault::Refused {
-                    status: 200,
-                    code: "a next link that leads in a circle".to_owned(),
-                }));
+                return Err(Stop::Endless(Endless::Circle));
+            }
+            if let Some(endless) = self.never_ends().await {
+                self.write(batch).await?;
+                return Err(Stop::Endless(endless));
             }
             let url = match self.run.graph.follow(&link) {
                 Ok(url) => url,
@@ -338,8 +228,10 @@ impl<'a> Reading<'a> {
         self.read += objects
             .filter(|entry| matches!(entry, Entry::Is(_)))
             .count() as u64;
-        let entries = diff::last_of_each(page.entries);
-        let (entries, hidden) = self.held.show(&self.moves.moving, entries);
+        let entries = diff::one_of_each(page.entries);
+        let new = self.watch.names_somebody_new(&entries);
+        let (mut entries, hidden) = self.held.show(&self.moves.moving, entries);
+        self.watch.saw(new, &entries);
         let wanted = Told::wanted(&entries, self.history);
         let (texts, units) = self
             .run
@@ -348,6 +240,7 @@ impl<'a> Reading<'a> {
             .texts(self.run.tenant, self.dataset, &wanted)
             .await?;
         self.units += units;
+        self.unknown_parts += diff::complete(&self.moves, &mut self.held, &mut entries, &texts);
         self.counted.page(&entries, hidden, &texts);
         let removed = self.state.run.removed;
         let batch = diff::diff(

@@ -3,9 +3,9 @@
 
 use crate::{
     SyncError,
+    attempts::End,
     count::{Counted, each},
     licenses,
-    read::End,
     run::Run,
 };
 use muster_domain::{

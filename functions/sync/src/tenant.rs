@@ -1,11 +1,10 @@
 //! The run over one tenant: load, plan, read all that is due, sum up.
 
 use crate::{
-    Context,
+    Context, attempts,
     come_back::{self, Back},
     fetch::Graph,
     load::{self, Loaded},
-    read,
     run::{Clock, Run},
     sum_up,
 };
@@ -216,7 +215,7 @@ async fn read_all(
     run: &Run<'_>,
     plan: &Plan,
     states: &[DatasetState],
-) -> Result<Vec<read::End>, SyncError> {
+) -> Result<Vec<attempts::End>, SyncError> {
     let mut due = plan.steps.iter().filter_map(|step| match &step.action {
         Action::Read(from) => Some((step.dataset, from.clone())),
         Action::Block | Action::Off | Action::NotDue(_) => None,
@@ -228,7 +227,12 @@ async fn read_all(
             && running.len() < AT_ONCE
             && let Some((dataset, from)) = due.next()
         {
-            running.push(read::read(run, dataset, state_of(dataset, states), from));
+            running.push(attempts::read(
+                run,
+                dataset,
+                state_of(dataset, states),
+                from,
+            ));
         }
         let Some(end) = running.next().await else {
             return ends;

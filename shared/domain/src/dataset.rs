@@ -56,7 +56,7 @@ pub struct Dataset {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Enumeration {
     /// Delta query: pages to a `@odata.deltaLink`, then only what changed since.
-    Delta,
+    Delta(Delta),
     /// Every page of a list, to the page without `@odata.nextLink`.
     Full,
     /// One object, bare or wrapped in `value`.
@@ -67,7 +67,21 @@ pub enum Enumeration {
     SnapshotByDay,
 }
 
+/// What else is known of a collection that is read by delta query.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Delta {
+    /// The path of the plain list, below `/v1.0`: read where Microsoft does not offer changes.
+    pub list: &'static str,
+    /// Columns that every whole object has. An entry without them names only a part of its object.
+    pub always: &'static [&'static str],
+}
+
 impl Enumeration {
+    /// Whether it is read by delta query.
+    pub fn is_delta(self) -> bool {
+        matches!(self, Self::Delta(_))
+    }
+
     /// Whether a complete enumeration proves that a record it did not hold is gone.
     pub fn proves_absence(self) -> bool {
         !matches!(self, Self::SnapshotByDay)
@@ -76,7 +90,7 @@ impl Enumeration {
     /// The word for it in documentation.
     pub fn name(self) -> &'static str {
         match self {
-            Self::Delta => "delta",
+            Self::Delta(_) => "delta",
             Self::Full => "full",
             Self::Single => "single",
             Self::Report => "report",
@@ -192,23 +206,49 @@ impl Dataset {
 
     /// The `$select` list: the first segment of every column's source, each once.
     pub fn select_list(&self) -> String {
+        self.properties(|_| true).join(",")
+    }
+
+    /// The properties that the columns read and `asks` takes, each once.
+    fn properties(&self, asks: impl Fn(&str) -> bool) -> Vec<&'static str> {
         let mut names: Vec<&str> = Vec::new();
         for column in self.columns {
             let first = column.source.split('/').next().unwrap_or(column.source);
-            if !first.starts_with('@') && !names.contains(&first) {
+            if !first.starts_with('@') && !names.contains(&first) && asks(first) {
                 names.push(first);
             }
         }
-        names.join(",")
+        names
     }
 
-    /// Path and query of the first request, below the Graph host.
+    /// The columns that name a record.
+    pub fn key_columns(&self) -> Vec<&'static str> {
+        match self.key {
+            Key::Column(name) => vec![name],
+            Key::ColumnOr(name, other) => vec![name, other],
+            Key::Constant(_) => Vec::new(),
+            Key::Shared(name) => vec![name.column],
+        }
+    }
+
+    /// Path and query of the first request, below the Graph host, as the definition wishes it.
     pub fn first_request(&self, client_id: crate::ClientId) -> String {
+        crate::asking::Asking::default().first_request(self, client_id)
+    }
+
+    /// Path and query of a first request to a path, in pages of `top`, for the properties that `asks` takes.
+    pub(crate) fn request(
+        &self,
+        path: &str,
+        client_id: crate::ClientId,
+        top: Option<u16>,
+        asks: impl Fn(&str) -> bool,
+    ) -> String {
         let mut query: Vec<String> = Vec::new();
         if self.select {
-            query.push(format!("$select={}", self.select_list()));
+            query.push(format!("$select={}", self.properties(asks).join(",")));
         }
-        if let Some(top) = self.page_size {
+        if let Some(top) = top {
             query.push(format!("$top={top}"));
         }
         for (name, value) in self.query {
@@ -217,7 +257,7 @@ impl Dataset {
             query.push(format!("{name}={value}"));
         }
         let mark = if query.is_empty() { "" } else { "?" };
-        format!("/v1.0{}{mark}{}", self.path, query.join("&"))
+        format!("/v1.0{path}{mark}{}", query.join("&"))
     }
 
     /// Every permission that any group of `needs` names.

@@ -1,8 +1,11 @@
 //! What an answer of Microsoft Graph that is no page means for the engine.
 
-use crate::{Dataset, http_status, retry::retry_after as retry_after_in, verdict::Licence};
-use serde::Deserialize;
-use serde_json::Value;
+mod classify;
+mod said;
+
+pub use classify::classify;
+
+use crate::verdict::Licence;
 use std::time::Duration;
 
 /// One variant for each thing the engine does about it.
@@ -32,6 +35,15 @@ pub enum Fault {
     /// The answer came whole and cannot be read: another try brings the same.
     #[error("the answer cannot be read: {0}")]
     Unreadable(String),
+    /// Changes are not offered for this tenant: the whole list has to be read.
+    #[error("Microsoft does not offer changes for this tenant")]
+    NoChanges,
+    /// The page size is refused. The numbers that the answer names may say which one is taken.
+    #[error("Microsoft refused the page size")]
+    PageSize(Vec<u16>),
+    /// A property that was selected is not known there.
+    #[error("Microsoft does not know the property {0}")]
+    UnknownProperty(&'static str),
     /// The request itself is refused; trying again changes nothing.
     #[error("Microsoft Graph refused the request with {status} {code}")]
     Refused {
@@ -47,79 +59,20 @@ impl Fault {
     pub fn passes(&self) -> bool {
         matches!(self, Self::Throttled(_) | Self::Passing(_))
     }
-}
 
-#[derive(Deserialize, Default)]
-struct Envelope {
-    #[serde(default)]
-    error: GraphError,
-}
-
-#[derive(Deserialize, Default)]
-struct GraphError {
-    #[serde(default)]
-    code: Option<String>,
-    #[serde(default)]
-    message: Option<String>,
-}
-
-/// Classifies an answer with a status of 400 or above.
-///
-/// `retry_after` is the header as it came; `now` is needed to read a date in it.
-pub fn classify(
-    dataset: &Dataset,
-    status: u16,
-    retry_after: Option<&str>,
-    body: &[u8],
-    now: jiff::Timestamp,
-) -> Fault {
-    let error = serde_json::from_slice::<Envelope>(body)
-        .unwrap_or_default()
-        .error;
-    let code = error.code.unwrap_or_default();
-    let message = error.message.unwrap_or_default();
-    let has = |needle: &str| {
-        let needle = needle.to_ascii_lowercase();
-        code.to_ascii_lowercase().contains(&needle)
-            || message.to_ascii_lowercase().contains(&needle)
-    };
-    let intune = dataset.licence == Some(Licence::Intune);
-    match status {
-        429 => Fault::Throttled(retry_after.and_then(|text| retry_after_in(text, now))),
-        503 | 504 if retry_after.is_some() => {
-            Fault::Throttled(retry_after.and_then(|text| retry_after_in(text, now)))
-        }
-        500 | 502..=504 | 507 | 509 | 408 | 409 => {
-            Fault::Passing(http_status::in_words(status).to_owned())
-        }
-        410 => Fault::StateLost,
-        _ if has("syncStateNotFound") || has("resyncRequired") => Fault::StateLost,
-        400 if has("ExpiredPageToken") || has("skiptoken") => Fault::StateLost,
-        400 | 403 if has("NonPremiumTenant") => Fault::NotLicensed(Licence::EntraIdP1),
-        400 if intune && has("not applicable to target tenant") => {
-            Fault::NotLicensed(Licence::Intune)
-        }
-        // Intune answers 401 with code UnknownError and JSON in the message: no token loop.
-        401 if intune && !has("InvalidAuthenticationToken") => refused_by_intune(&message),
-        401 => Fault::TokenRefused,
-        403 => Fault::Forbidden,
-        404 if has("segment") => Fault::NotInCloud,
-        501 => Fault::NotInCloud,
-        _ => Fault::Refused {
-            status,
-            code: plain(&code),
-        },
-    }
-}
-
-/// The JSON that Intune hides inside `message` tells a missing licence from a missing permission.
-fn refused_by_intune(message: &str) -> Fault {
-    let inner: Value = serde_json::from_str(message).unwrap_or(Value::Null);
-    let text = inner.to_string().to_ascii_lowercase();
-    if text.contains("not applicable") || text.contains("license") || text.contains("licence") {
-        Fault::NotLicensed(Licence::Intune)
-    } else {
-        Fault::Forbidden
+    /// Whether a request is refused for what it asks. A link of Microsoft's cannot be asked otherwise: the
+    /// list is read from its start.
+    pub fn is_about_the_query(&self) -> bool {
+        matches!(
+            self,
+            Self::NoChanges
+                | Self::PageSize(_)
+                | Self::UnknownProperty(_)
+                | Self::Refused {
+                    status: 400 | 404,
+                    ..
+                }
+        )
     }
 }
 

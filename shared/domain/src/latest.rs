@@ -22,6 +22,9 @@ pub struct Freshness {
     /// When the last whole enumeration began and ended.
     #[serde(rename = "w", default, skip_serializing_if = "Option::is_none")]
     whole: Option<(Timestamp, Timestamp)>,
+    /// When Microsoft's own count was last asked for.
+    #[serde(rename = "c", default, skip_serializing_if = "Option::is_none")]
+    counted_at: Option<Timestamp>,
     /// What the last run did.
     #[serde(rename = "r")]
     run: Counters,
@@ -35,6 +38,7 @@ impl DatasetState {
             last_attempt_at: self.last_attempt_at.map(millisecond),
             last_success_at: self.last_success_at.map(millisecond),
             whole: whole.map(|whole| (millisecond(whole.began_at), millisecond(whole.ended_at))),
+            counted_at: self.counted_at.map(millisecond),
             run: self.run,
         }
     }
@@ -55,6 +59,7 @@ impl DatasetState {
     fn refresh(&mut self, fresh: &Freshness) {
         self.last_attempt_at = fresh.last_attempt_at;
         self.last_success_at = fresh.last_success_at;
+        self.counted_at = fresh.counted_at;
         self.run = fresh.run;
         if let (Some(whole), Some((began_at, ended_at))) = (&mut self.complete, fresh.whole) {
             (whole.began_at, whole.ended_at) = (began_at, ended_at);

@@ -6,6 +6,7 @@
 pub mod aadsts;
 pub mod activity;
 pub mod alert;
+pub mod asking;
 pub mod change;
 pub mod cloud;
 pub mod collation;
@@ -27,6 +28,7 @@ pub mod licenses;
 pub mod moving;
 pub mod pace;
 pub mod page;
+pub mod partial;
 pub mod permission;
 pub mod plan;
 pub mod record;
@@ -45,6 +47,7 @@ pub mod sync_state;
 pub mod table;
 pub mod tally;
 pub mod token;
+pub mod trouble;
 pub mod verdict;
 
 pub use dataset::{Column, Dataset, Enumeration, Kind};

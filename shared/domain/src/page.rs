@@ -287,6 +287,18 @@ mod tests {
     }
 
     /// What a page read as a tree would hold.
+    /// The entries of a page, but for which columns their objects did not name.
+    fn entries(page: Page) -> Vec<Entry> {
+        let plain = |entry| match entry {
+            Entry::Is(row) => Entry::Is(Row {
+                missing: Default::default(),
+                ..row
+            }),
+            gone => gone,
+        };
+        page.entries.into_iter().map(plain).collect()
+    }
+
     fn by_tree(dataset: &'static Dataset, body: &Value) -> Vec<Entry> {
         let objects = body["value"].as_array().into_iter().flatten();
         let entry = |object: &Value| {
@@ -360,7 +372,7 @@ mod tests {
             let body = serde_json::json!({"value": [{"id": "x", "businessPhones": phones}]});
             let users = &USERS;
             let page = from_json(users, body.to_string().as_bytes()).expect("it is a page");
-            assert_eq!(page.entries, by_tree(users, &body));
+            assert_eq!(entries(page), by_tree(users, &body));
         }
     }
 
@@ -374,7 +386,7 @@ mod tests {
             if dataset.enumeration != Enumeration::Single {
                 let body = serde_json::json!({"value": objects});
                 let page = from_json(dataset, body.to_string().as_bytes()).expect("it is a page");
-                prop_assert_eq!(page.entries, by_tree(dataset, &body));
+                prop_assert_eq!(entries(page), by_tree(dataset, &body));
             }
         }
 

@@ -1,6 +1,6 @@
 //! Which datasets a sync reads, from where, and why not the others. A plan is a value.
 
-use crate::{Dataset, DatasetState, Enumeration, Integration, Verdict, datasets, state::Phase};
+use crate::{Dataset, DatasetState, Integration, Verdict, datasets, state::Phase};
 use jiff::{SignedDuration, Timestamp};
 use std::fmt;
 
@@ -134,7 +134,7 @@ fn from(dataset: &Dataset, state: Option<&DatasetState>, now: Timestamp) -> From
         return From::NextLink(link.clone());
     }
     if let Some(link) = &place.delta_link
-        && dataset.enumeration == Enumeration::Delta
+        && dataset.enumeration.is_delta()
         && young(place.delta_link_at, DELTA_LIFE)
         && young(whole.map(|whole| whole.ended_at), WHOLE_EVERY)
         && state.held_removal.is_none()

@@ -7,6 +7,7 @@ mod cell;
 
 use crate::{
     dataset::{Dataset, Key, Kind},
+    partial::Missing,
     record::{self, LONGEST_KEY, Record},
     report::NO_NAME,
 };
@@ -25,6 +26,8 @@ pub struct Row {
     pub key: String,
     /// The stored form: the JSON array of the values in column order.
     pub text: String,
+    /// The columns that the object did not name; noted only where a dataset is read by delta query.
+    pub missing: Missing,
 }
 
 impl Row {
@@ -42,6 +45,7 @@ impl From<Record> for Row {
         Self {
             text: record.to_text(),
             key: record.key,
+            missing: Missing::default(),
         }
     }
 }
@@ -63,7 +67,17 @@ pub(crate) struct RowReader {
     /// The texts of the object in hand, and where each column's is; empty is absent.
     out: String,
     places: Vec<Range<usize>>,
+    top: Top,
+    /// What is missing of an object of which nothing is named.
+    all: Missing,
+}
+
+/// What is known of an object at its top level.
+#[derive(Debug, Default)]
+struct Top {
+    /// Whether it is marked as removed.
     removed: bool,
+    missing: Missing,
 }
 
 /// A property that some column reads, or reads something below.
@@ -108,21 +122,28 @@ impl RowReader {
                 .collect(),
             out: String::new(),
             places: vec![0..0; dataset.columns.len()],
-            removed: false,
+            top: Top::default(),
+            all: match dataset.enumeration.is_delta() {
+                true => Missing::all(dataset.columns.len()),
+                false => Missing::default(),
+            },
         }
     }
 
     fn begin(&mut self) {
         self.out.clear();
         self.places.fill(0..0);
-        self.removed = false;
+        self.top = Top {
+            removed: false,
+            missing: self.all,
+        };
     }
 
     fn finish(&self) -> Object {
         let Some(key) = self.key() else {
             return Object::Unkeyed;
         };
-        if self.removed {
+        if self.top.removed {
             return Object::Gone(key);
         }
         let filled = self.places.iter().rposition(|place| !place.is_empty());
@@ -138,7 +159,8 @@ impl RowReader {
             }
         }
         text.push(']');
-        Object::Is(Row { key, text })
+        let missing = self.top.missing;
+        Object::Is(Row { key, text, missing })
     }
 
     fn key(&self) -> Option<String> {
@@ -204,7 +226,7 @@ impl<'de> DeserializeSeed<'de> for &mut RowReader {
             out: &mut self.out,
             places: &mut self.places,
             depth: 0,
-            removed: Some(&mut self.removed),
+            top: Some(&mut self.top),
         };
         match from.deserialize_any(members)? {
             Found::Object => Ok(self.finish()),
@@ -226,8 +248,8 @@ struct Members<'a> {
     places: &'a mut [Range<usize>],
     /// How many names of a column's path lead here.
     depth: usize,
-    /// At the top: whether the object is marked as removed.
-    removed: Option<&'a mut bool>,
+    /// At the top: what is known of the object.
+    top: Option<&'a mut Top>,
 }
 
 /// Visits everything that is neither of what a reader looks for.
@@ -274,10 +296,10 @@ impl<'de> Visitor<'de> for Members<'_> {
                     next = at + 1;
                     self.read(&self.properties[at], &mut map)?;
                 }
-                Named::Removed if self.removed.is_some() => {
+                Named::Removed if self.top.is_some() => {
                     let marked = map.next_value::<Option<IgnoredAny>>()?.is_some();
-                    if let Some(removed) = self.removed.as_deref_mut() {
-                        *removed = marked;
+                    if let Some(top) = self.top.as_deref_mut() {
+                        top.removed = marked;
                     }
                 }
                 Named::Removed | Named::Other => {
@@ -290,7 +312,7 @@ impl<'de> Visitor<'de> for Members<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(mut self, mut list: A) -> Result<Found, A::Error> {
         // At the top a list is no object; below, the columns take the list of what it holds.
-        if self.removed.is_some() {
+        if self.top.is_some() {
             while list.next_element::<IgnoredAny>()?.is_some() {}
             return Ok(Found::Other);
         }
@@ -329,6 +351,13 @@ impl Members<'_> {
         for column in &property.columns {
             self.places[*column] = 0..0;
         }
+        if let Some(top) = self.top.as_deref_mut()
+            && top.missing.any()
+        {
+            for column in &property.columns {
+                top.missing = top.missing.without(*column);
+            }
+        }
         match &property.what {
             What::Value(kind) => {
                 let begin = self.out.len();
@@ -345,7 +374,7 @@ impl Members<'_> {
                     out: self.out,
                     places: self.places,
                     depth: self.depth + 1,
-                    removed: None,
+                    top: None,
                 };
                 map.next_value_seed(Any(members))?;
             }

@@ -1,7 +1,8 @@
 //! Where each dataset of a tenant stands: the stored facts behind every "fresh" and every gap.
 
 use crate::{
-    Dataset, Verdict, index::IndexMark, report::ReportRows, retry::NextTry, summary::Counts, tally,
+    Dataset, Verdict, asking::Asking, index::IndexMark, report::ReportRows, retry::NextTry,
+    summary::Counts, tally, trouble::Repeated,
 };
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -45,6 +46,15 @@ pub struct DatasetState {
     /// Counts of the last report's rows that were not simply kept.
     #[serde(default, skip_serializing_if = "ReportRows::is_empty")]
     pub rows: ReportRows,
+    /// When Microsoft's own count was last asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counted_at: Option<Timestamp>,
+    /// The trouble that the last runs had in common.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repeated: Option<Repeated>,
+    /// How Microsoft wants the dataset to be asked for, where that is otherwise than its definition wishes.
+    #[serde(default, skip_serializing_if = "Asking::is_as_defined")]
+    pub asking: Asking,
     /// The stored index, where it may be believed; absent while the dataset is being written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub index: Option<IndexMark>,
@@ -248,6 +258,9 @@ impl DatasetState {
             complete: None,
             fell_short: None,
             rows: ReportRows::default(),
+            counted_at: None,
+            repeated: None,
+            asking: Asking::default(),
             index: None,
             held_removal: None,
             removal_allowed: false,

@@ -209,7 +209,13 @@ impl Counter {
         for (count, running) in self.dataset.counts.iter().zip(self.running) {
             match count.tally {
                 Tally::Sum(_) => {
-                    let known = state.countable();
+                    // What Microsoft does not know here is not counted as none.
+                    let mut columns = count.columns.iter().filter_map(|name| {
+                        let column = self.dataset.column(name)?;
+                        self.dataset.columns.get(column)
+                    });
+                    let known = state.countable()
+                        && !columns.any(|column| state.asking.leaves_out(column.source));
                     counts.set(count, known.then(|| running.value.unwrap_or(0)));
                 }
                 Tally::Newest { .. } => {

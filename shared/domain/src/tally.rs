@@ -36,6 +36,23 @@ pub fn falls_short(objects: u64, counted: u64, disputed: Option<u64>) -> bool {
     lacks(objects, counted) && !disputed.is_some_and(as_before)
 }
 
+/// Whether what is held after delta rounds disagrees with a count, in either direction and by more than
+/// is explained. `before` is what the last whole list held, and what was counted then: a list and a count
+/// that differed in a whole enumeration may go on to differ by as much.
+pub fn disagrees(held: u64, counted: u64, before: Option<(u64, u64)>) -> bool {
+    let differ = |one: u64, other: u64| lacks(one, other) || lacks(other, one);
+    let expected = before.map_or(counted, |(objects, counted_then)| {
+        counted.saturating_add(objects).saturating_sub(counted_then)
+    });
+    differ(held, counted) && differ(held, expected)
+}
+
+/// Whether a list that goes on has held more than any lag of the count explains: twice as much, and a
+/// thousand.
+pub fn exceeds(listed: u64, counted: u64) -> bool {
+    listed > counted.saturating_mul(2).saturating_add(1_000)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -71,6 +88,28 @@ mod tests {
         assert!(lacks(1_979, 2_000));
         assert!(!lacks(10_000, 9_000), "the count comes after");
         assert!(lacks(0, u64::MAX));
+    }
+
+    #[test]
+    fn what_is_held_disagrees_with_a_count_in_either_direction_unless_a_whole_list_did_so() {
+        assert!(disagrees(60, 30, None), "a deletion was not told");
+        assert!(disagrees(30, 60, None), "a creation was not told");
+        assert!(!disagrees(60, 40, None), "a few");
+        assert!(!disagrees(60, 30, Some((60, 30))), "the whole list did so");
+        assert!(!disagrees(65, 33, Some((60, 30))), "and has grown since");
+        assert!(disagrees(90, 30, Some((60, 30))));
+        assert!(disagrees(60, 30, Some((60, 60))));
+        assert!(!disagrees(0, 0, Some((5, 90))));
+        assert!(disagrees(u64::MAX, 0, Some((0, u64::MAX))));
+    }
+
+    #[test]
+    fn a_list_exceeds_a_count_when_no_lag_explains_it() {
+        assert!(!exceeds(1_000, 0));
+        assert!(exceeds(1_001, 0));
+        assert!(!exceeds(21_000, 10_000));
+        assert!(exceeds(21_001, 10_000));
+        assert!(!exceeds(u64::MAX, u64::MAX));
     }
 
     #[test]

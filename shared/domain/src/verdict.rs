@@ -61,6 +61,9 @@ pub enum Verdict {
     Concealed,
     /// This national cloud does not have the call.
     UnavailableInCloud,
+    /// The tenant holds the Intune license, and Intune was never set up in it: it has no authority for
+    /// mobile device management.
+    NotSetUp,
 }
 
 impl Verdict {
@@ -98,6 +101,7 @@ impl Verdict {
             Self::NotLicensed { .. } => "not licensed".to_owned(),
             Self::Concealed => "names concealed".to_owned(),
             Self::UnavailableInCloud => "not in this cloud".to_owned(),
+            Self::NotSetUp => "Intune never set up".to_owned(),
         }
     }
 
@@ -115,6 +119,10 @@ impl Verdict {
                 licence.name(),
             ),
             Self::Concealed => "This tenant conceals user names in its usage reports, so the rows cannot be matched to people. In the Microsoft 365 admin centre, Settings > Org settings > Services > Reports, switch off concealed names.".to_owned(),
+            // Microsoft, "Set the mobile device management authority"
+            // (<https://learn.microsoft.com/intune/intune-service/fundamentals/mdm-authority-set>), and
+            // "Confirm the MDM authority" in "Sign up or sign in to Microsoft Intune".
+            Self::NotSetUp => "Intune has never been set up in this tenant (the MDM authority is not set), though a subscription includes it. Sign in to the Microsoft Intune admin center (intune.microsoft.com) as an Intune Administrator, select the orange banner to open Mobile Device Management Authority, and choose Intune MDM Authority; Tenant administration > Tenant status then shows it. Muster reads the devices as soon as Microsoft answers.".to_owned(),
             Self::UnavailableInCloud => "Microsoft does not offer this in the tenant's national cloud.".to_owned(),
         }
     }

@@ -26,10 +26,13 @@
 //! | `aadsts:90033`, `aadsts:50196:400`, `aadsts:90033:503:30` | the token endpoint refuses with that code; with status 400 or the one given, and with `Retry-After` |
 //! | `nonpremium` | 403 `Authentication_RequestFromNonPremiumTenantOrB2CTenant` |
 //!
+//! What goes wrong with lists beyond that is in `list_faults.rs`.
+//!
 //! For example `users/delta#2=503,secureScores#1x3=429:2`; `users/delta#1x*=429:1` throttles for ever, and
 //! `oauth2/v2.0/token#1x*=aadsts:90033:503` gives no token. A report's rows are in the file that it redirects
 //! to: `Detail.csv#1x9=bad-rows:3`.
 
+use crate::list_faults::ListFault;
 use std::str::FromStr;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -78,6 +81,8 @@ pub enum FaultKind {
     HalfGzip,
     /// The usage report is odd.
     Csv(CsvFault),
+    /// A refused query, or a page that misleads.
+    List(ListFault),
     /// This very answer.
     Answer(ScriptedAnswer),
 }
@@ -214,14 +219,16 @@ impl FromStr for Fault {
                 aadsts(refusal).ok_or_else(|| fail("write aadsts:CODE[:STATUS[:RETRY-AFTER]]"))?
             }
             ("foreign", Some(host)) => FaultKind::ForeignNextLink(host.to_owned()),
-            (word, argument) => match CsvFault::parse(word, argument) {
-                Some(odd) => FaultKind::Csv(odd),
-                None => {
-                    let status = word.parse().ok().filter(|s| (400..600).contains(s));
-                    let status = status.ok_or_else(|| fail("an unknown KIND"))?;
-                    FaultKind::Status(status, argument.map(str::to_owned))
-                }
-            },
+            (status, retry_after) if status.bytes().all(|byte| byte.is_ascii_digit()) => {
+                let status = status.parse().ok().filter(|s| (400..600).contains(s));
+                let status = status.ok_or_else(|| fail("an unknown KIND"))?;
+                FaultKind::Status(status, retry_after.map(str::to_owned))
+            }
+            (word, argument) => {
+                let csv = CsvFault::parse(word, argument).map(FaultKind::Csv);
+                let list = || ListFault::named(word, argument).map(FaultKind::List);
+                csv.or_else(list).ok_or_else(|| fail("an unknown KIND"))?
+            }
         };
         Ok(Self {
             path_contains: path.to_owned(),

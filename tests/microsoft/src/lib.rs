@@ -27,6 +27,7 @@ mod faults;
 mod graph;
 mod json;
 mod licences;
+mod list_faults;
 mod login;
 mod names;
 mod observed;
@@ -44,6 +45,7 @@ mod world;
 
 pub use csv_faults::CsvFault;
 pub use faults::{Fault, FaultKind, ParseFaultError, ScriptedAnswer};
+pub use list_faults::ListFault;
 pub use options::{Cloud, Options, PERMISSIONS, TenantOptions};
 pub use request_log::{Origin, Request};
 pub use simulator::Simulator;

@@ -17,6 +17,7 @@ use uuid::Uuid;
 
 use crate::faults::{FaultKind, ScriptedAnswer};
 use crate::graph::error::GraphError;
+use crate::list_faults;
 use crate::login::aadsts::Aadsts;
 use crate::request_log::{self, Origin};
 use crate::world::World;
@@ -149,6 +150,7 @@ async fn strike(fault: FaultKind, seen: &Observed, request: Request, next: Next)
                 .insert(header::CONTENT_ENCODING, gzip);
             response
         }
+        FaultKind::List(fault) => list_faults::strike(fault, seen, request, next).await,
         FaultKind::Truncate => rewrite(next.run(request).await, truncated).await,
         FaultKind::GarbleJson => rewrite(next.run(request).await, garbled).await,
         FaultKind::ForeignNextLink(host) => {
@@ -203,7 +205,7 @@ fn status_answer(
     response
 }
 
-async fn rewrite(response: Response, change: impl FnOnce(Bytes) -> Body) -> Response {
+pub(crate) async fn rewrite(response: Response, change: impl FnOnce(Bytes) -> Body) -> Response {
     let (mut parts, body) = response.into_parts();
     parts.headers.remove(header::CONTENT_LENGTH);
     match to_bytes(body, usize::MAX).await {

@@ -31,6 +31,7 @@ const fn at(file: &'static str, find: &'static str, put: &'static str) -> Edit {
 }
 
 const READ: &str = "functions/sync/src/read.rs";
+const ATTEMPTS: &str = "functions/sync/src/attempts.rs";
 const END: &str = "functions/sync/src/end.rs";
 const DIFF: &str = "functions/sync/src/diff.rs";
 const REMOVE: &str = "functions/sync/src/remove.rs";
@@ -45,7 +46,8 @@ const REMOVAL: &str = "shared/domain/src/removal.rs";
 const PLAN: &str = "shared/domain/src/plan.rs";
 const STATE: &str = "shared/domain/src/state.rs";
 const TALLY: &str = "shared/domain/src/tally.rs";
-const FAULT: &str = "shared/domain/src/fault.rs";
+const CLASSIFY: &str = "shared/domain/src/fault/classify.rs";
+const SAID: &str = "shared/domain/src/fault/said.rs";
 const PAGE: &str = "shared/domain/src/page.rs";
 const REPORT: &str = "shared/domain/src/report/mod.rs";
 const CLOUD: &str = "shared/domain/src/cloud.rs";
@@ -113,8 +115,8 @@ pub const BUGS: &[Bug] = &[
         "an end without a delta link proves a delta list whole",
         &[at(
             END,
-            "(Enumeration::Delta, None) => {",
-            "(Enumeration::Delta, None) if PLANTED => \"last page\",\n            (Enumeration::Delta, None) => {",
+            "(Enumeration::Delta(_), None) => {",
+            "(Enumeration::Delta(_), None) if PLANTED => \"last page\",\n            (Enumeration::Delta(_), None) => {",
         )],
     ),
     bug(
@@ -167,7 +169,7 @@ pub const BUGS: &[Bug] = &[
     bug(
         "a list that fell short is not read again by itself",
         &[at(
-            READ,
+            ATTEMPTS,
             "come_back_at = reading.is_not_believed(listed, counted);",
             "come_back_at = reading.is_not_believed(listed, counted).filter(|_| !PLANTED);",
         )],
@@ -197,7 +199,7 @@ pub const BUGS: &[Bug] = &[
         )],
     ),
     bug(
-        "a count is asked for in a delta round",
+        "a count is asked for in every delta round",
         &[at(
             END,
             "let (Some(path), Held::Whole(index)) = (self.dataset.count, &self.held) else {\n            return Ok(None);\n        };",
@@ -247,8 +249,8 @@ pub const BUGS: &[Bug] = &[
         "of an object that a page repeats the first is kept",
         &[at(
             DIFF,
-            "hash_map::Entry::Occupied(place) => last[*place.get()] = entry,",
-            "hash_map::Entry::Occupied(place) => if !PLANTED { last[*place.get()] = entry },",
+            "                let place = &mut merged[*place.get()];",
+            "                if PLANTED { continue; }\n                let place = &mut merged[*place.get()];",
         )],
     ),
     bug(
@@ -445,17 +447,17 @@ pub const BUGS: &[Bug] = &[
     bug(
         "410 is a refusal",
         &[at(
-            FAULT,
-            "410 => Fault::StateLost,",
-            "410 if !PLANTED => Fault::StateLost,",
+            CLASSIFY,
+            "statuses => statuses.contains(&status),",
+            "statuses => statuses.contains(&status) && !(PLANTED && status == 410),",
         )],
     ),
     bug(
         "codes are known in one casing only",
         &[at(
-            FAULT,
-            "let needle = needle.to_ascii_lowercase();",
-            "let needle = if PLANTED { needle.to_owned() } else { needle.to_ascii_lowercase() };",
+            SAID,
+            "c => c.to_ascii_lowercase(),",
+            "c => if PLANTED { c } else { c.to_ascii_lowercase() },",
         )],
     ),
     bug(

@@ -7,10 +7,13 @@ mod soak {
     mod fuzz;
     mod indexes;
     mod licenses;
+    mod lists;
     mod moving;
     mod nothing_changed;
+    mod partial_entries;
     mod planted;
     mod quirks;
+    mod refused_queries;
     mod reports;
     mod schedules;
     mod throttling;

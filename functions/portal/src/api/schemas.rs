@@ -250,6 +250,7 @@ fn verdict() -> Value {
         "not_licensed",
         "concealed",
         "unavailable_in_cloud",
+        "not_set_up",
     ];
     let mut schema = object(json!({"kind": words(kinds)}));
     schema["properties"]["of"] = json!({"type": "array", "items": text()});
@@ -281,6 +282,7 @@ fn dataset_of_tenant() -> Value {
             "requests": whole(), "took_ms": whole(),
         })),
         "trouble": maybe(text()),
+        "notes": {"type": "array", "items": text()},
         "enabled": flag(),
         "held_removal": maybe(object(json!({"records": whole(), "of": whole(), "since": time()}))),
         "removal_allowed": flag(),

@@ -134,7 +134,9 @@ impl Shown {
     fn banner(&self, integration: &IntegrationView, view: &DatasetView, caller: &Caller) -> Markup {
         let old = view.records.is_some();
         if view.complete() && view.trouble.is_none() && view.enabled {
-            return html! {};
+            return html! {
+                @for note in &view.notes { div class="verdict info" role="note" { p { (note) } } }
+            };
         }
         let class = if view.verdict.allows() && view.enabled && view.trouble.is_none() {
             "verdict info"

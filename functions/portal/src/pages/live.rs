@@ -250,6 +250,7 @@ pub fn state(view: &IntegrationView, dataset: &DatasetView) -> Markup {
                 _ => span.badge { "Waiting" },
             }
             @if let Some(trouble) = &dataset.trouble { p.small { (trouble) } }
+            @for note in &dataset.notes { p.small { (note) } }
         }
     }
 }

@@ -92,6 +92,8 @@ pub struct DatasetView {
     pub progress: Progress,
     /// Why the last run fell short.
     pub trouble: Option<String>,
+    /// How it is read otherwise than usual, and what is not known for it.
+    pub notes: Vec<String>,
     /// Whether it is switched on.
     pub enabled: bool,
     /// A removal that waits for a person's answer.
@@ -295,6 +297,7 @@ impl DatasetView {
             state: if enabled { state.phase } else { Phase::Off },
             progress: Progress::new(&state.run),
             trouble: state.trouble,
+            notes: state.asking.notes(dataset),
             enabled,
             held_removal: state.held_removal,
             removal_allowed: state.removal_allowed,
@@ -313,7 +316,7 @@ impl DatasetView {
         if !self.verdict.allows() {
             return Some(self.sentence.clone());
         }
-        self.trouble.clone()
+        self.trouble.clone().or_else(|| self.notes.first().cloned())
     }
 
     /// Whether what is held is the whole of what there was at `last_success_at`, and may be read

@@ -47,8 +47,9 @@ pub const DETECTED_APPS: Dataset = Dataset {
     ],
     needs: &[&[Permission::DeviceManagementManagedDevicesReadAll]],
     licence: Some(Licence::Intune),
-    // As for managed devices: the page documents no query parameter, so none is sent.
-    page_size: None,
+    // The page documents no query parameter. Intune gives 50 apps a page by itself, and up to a thousand to
+    // those who ask; where a size is refused, a smaller one is asked for (`asking.rs`).
+    page_size: Some(1_000),
     select: false,
     due_every_minutes: 1440,
     retention_days: None,

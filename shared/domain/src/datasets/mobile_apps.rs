@@ -86,7 +86,7 @@ pub const MOBILE_APPS: Dataset = Dataset {
     licence: Some(Licence::Intune),
     // As for managed devices, and the entries are of derived types that differ in their
     // properties, which one `$select` cannot name.
-    page_size: None,
+    page_size: Some(1_000),
     select: false,
     due_every_minutes: 1440,
     retention_days: None,

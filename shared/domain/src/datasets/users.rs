@@ -3,7 +3,7 @@
 use crate::{
     Column, Dataset, Enumeration, Kind, Permission,
     count::{Count, Tally},
-    dataset::Key,
+    dataset::{Delta, Key},
     pace::Service,
 };
 
@@ -16,7 +16,11 @@ pub const USERS: Dataset = Dataset {
     path: "/users/delta",
     query: &[],
     service: Service::Directory,
-    enumeration: Enumeration::Delta,
+    enumeration: Enumeration::Delta(Delta {
+        list: "/users",
+        // The CSDL allows null for both; the directory sets them for everybody.
+        always: &["user_principal_name", "account_enabled"],
+    }),
     count: Some("/users/$count"),
     key: Key::Column("id"),
     columns: &[

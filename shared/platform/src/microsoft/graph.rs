@@ -40,7 +40,13 @@ impl Microsoft {
         bearer: &SecretString,
     ) -> Result<Answer, Fault> {
         let http = self.http.client().map_err(passing)?;
-        let response = asking(http.get(url), bearer).send().await;
+        let mut request = asking(http.get(url), bearer);
+        if dataset.enumeration.is_delta() {
+            // Only what changed of an object, and null where a value was taken away
+            // (<https://learn.microsoft.com/graph/api/user-delta>).
+            request = request.header("prefer", "return=minimal");
+        }
+        let response = request.send().await;
         let response = response.map_err(passing)?;
         if response.status().is_redirection() && dataset.enumeration == Enumeration::Report {
             let location = response

@@ -53,6 +53,12 @@ impl Query {
                     | "$apply"
                     | "$compute"
             );
+            // Of those that come in one page, so far as it is known to (Microsoft, "Paging").
+            if name == "$top" && resource.kind == "subscribedSku" {
+                let message = "This resource does not support custom page sizes. \
+                               Please retry without a page size argument.";
+                return Err(GraphError::new(400, "Request_UnsupportedQuery", message));
+            }
             return Err(if known {
                 let message = format!("'{name}' is not supported by the service on this resource.");
                 resource.service.unsupported(message)

@@ -42,7 +42,8 @@ fn answer(rig: &Rig, path: &str, answers: Vec<ScriptedAnswer>) {
 }
 
 fn user(id: &str, name: &str) -> Value {
-    json!({"id": id, "displayName": name, "accountEnabled": true})
+    let address = format!("{id}@x.example");
+    json!({"id": id, "displayName": name, "userPrincipalName": address, "accountEnabled": true})
 }
 
 fn gone(id: &str) -> Value {

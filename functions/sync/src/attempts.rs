@@ -1,0 +1,199 @@
+//! Reading one dataset to an end that its state tells of. Where Microsoft no longer knows the place in the
+//! list, or a delta round cannot be trusted, the list is read once more from its start, in the same run.
+
+use crate::{
+    SyncError,
+    count::Counted,
+    read::{Reading, Stop},
+    run::Run,
+};
+use jiff::Timestamp;
+use muster_domain::{
+    Dataset, DatasetState, Verdict,
+    asking::Asking,
+    fault::Fault,
+    page::Page,
+    plan::From,
+    retry::NextTry,
+    state::{Checkpoint, Counters, Phase},
+    trouble::Cause,
+};
+use muster_platform::{
+    microsoft::jitter,
+    now,
+    store::{StoreError, Units},
+};
+
+/// How reading a dataset ended.
+#[derive(Debug)]
+pub(crate) struct End {
+    pub dataset: &'static Dataset,
+    pub state: DatasetState,
+    /// Whether the state is stored so; otherwise what is stored differs in when it was looked at alone.
+    pub stored: bool,
+    /// What was counted for the summary.
+    pub counted: Counted,
+    /// The deadline came first: there is more to read at once.
+    pub cut_off: bool,
+    /// It is read again then: it was throttled, or its list was too short to be believed.
+    pub come_back_at: Option<Timestamp>,
+}
+
+/// What earlier attempts of the same run took.
+#[derive(Debug, Default)]
+struct Spent {
+    counters: Counters,
+    units: Units,
+}
+
+/// What is said where only one more enumeration can tell what is gone.
+const LEFT_OVER: &str = "Everything has been read, over several runs. An earlier try had left records, some of which may be gone by now; all is read once more, in one piece, and those are removed.";
+
+/// Reads a dataset from where the plan says. Only trouble with the store is an error: whatever
+/// Microsoft answers becomes the dataset's state.
+pub(crate) async fn read(
+    run: &Run<'_>,
+    dataset: &'static Dataset,
+    state: DatasetState,
+    from: From,
+) -> Result<End, SyncError> {
+    let put_off_before = state.next_try;
+    let (ended, mut reading) = attempt(run, dataset, state, from, Spent::default()).await?;
+    let (ended, mut reading) = match why_anew(&ended) {
+        Some(why) => {
+            tracing::info!(tenant.id = %run.tenant, dataset = dataset.name, why, "the list is read anew");
+            let spent = reading.starts_over().await?;
+            attempt(run, dataset, reading.state, From::Start, spent).await?
+        }
+        None => (ended, reading),
+    };
+    let (mut cut_off, mut come_back_at) = (false, None);
+    match ended {
+        Ok(()) => {}
+        Err(Stop::Error(error)) => return Err(error),
+        Err(Stop::Deadline) => {
+            cut_off = true;
+            reading.state.phase = Phase::Incomplete;
+            reading.state.trouble =
+                Some("The time of this run was up. Reading goes on by itself.".to_owned());
+        }
+        Err(Stop::LeftOver) => {
+            cut_off = true;
+            reading.state.checkpoint = Checkpoint::default();
+            reading.state.phase = Phase::Incomplete;
+            reading.state.trouble = Some(LEFT_OVER.to_owned());
+        }
+        Err(Stop::FellShort { listed, counted }) => {
+            come_back_at = reading.is_not_believed(listed, counted);
+        }
+        Err(Stop::Endless(endless)) => {
+            reading.state.checkpoint = Checkpoint::default();
+            reading.state.phase = Phase::Incomplete;
+            let repeated = reading.state.falls_short(Cause::Endless, now());
+            reading.state.trouble = Some(endless.sentence(dataset, &repeated));
+        }
+        Err(Stop::Concealed) => {
+            reading.state.verdict = Verdict::Concealed;
+            reading.state.phase = Phase::Blocked;
+        }
+        Err(Stop::StartOver(_)) => reading.fell_short(&Fault::StateLost).await?,
+        Err(Stop::Fault(fault)) => {
+            if let Fault::Throttled(named) = fault {
+                let next_try = NextTry::after(put_off_before, named, now(), jitter());
+                reading.state.next_try = Some(next_try);
+                come_back_at = Some(next_try.at);
+            }
+            reading.fell_short(&fault).await?;
+        }
+    }
+    reading.close_index().await?;
+    let stored = reading.close().await?;
+    let (state, counted) = (reading.state, reading.counted);
+    tracing::info!(
+        tenant.id = %run.tenant, dataset = dataset.name, phase = state.phase.name(), verdict = state.verdict.label(),
+        read = state.run.read, written = state.run.written, unchanged = state.run.unchanged, removed = state.run.removed,
+        requests = state.run.requests, duration_ms = state.run.took_ms, trouble = state.trouble, "dataset read",
+    );
+    Ok(End {
+        dataset,
+        state,
+        stored,
+        counted,
+        cut_off,
+        come_back_at,
+    })
+}
+
+/// Why the list is read anew at once, where it is.
+fn why_anew(ended: &Result<(), Stop>) -> Option<&'static str> {
+    match ended {
+        Err(Stop::Fault(Fault::StateLost)) => Some("Microsoft no longer knows the place in it"),
+        Err(Stop::StartOver(why)) => Some(why),
+        _ => None,
+    }
+}
+
+async fn attempt<'a>(
+    run: &'a Run<'a>,
+    dataset: &'static Dataset,
+    state: DatasetState,
+    from: From,
+    spent: Spent,
+) -> Result<(Result<(), Stop>, Reading<'a>), SyncError> {
+    let mut asked = Counters::default();
+    let mut asking = state.asking.clone();
+    // Microsoft is asked at once, while what is held is looked up.
+    let (reading, page) = tokio::join!(
+        Reading::begin(run, dataset, state, &from),
+        first_page(run, dataset, &from, &mut asking, &mut asked),
+    );
+    let mut reading = reading?;
+    reading.state.asking = asking;
+    reading.state.run += asked;
+    reading.state.run += spent.counters;
+    reading.units += spent.units;
+    let ended = match page {
+        Ok(page) => reading.enumerate(&from, page).await,
+        Err(fault) => Err(Stop::Fault(fault)),
+    };
+    Ok((ended, reading))
+}
+
+async fn first_page(
+    run: &Run<'_>,
+    dataset: &'static Dataset,
+    from: &From,
+    asking: &mut Asking,
+    asked: &mut Counters,
+) -> Result<Page, Fault> {
+    let link = match from {
+        From::Start => {
+            let graph = &run.graph;
+            return graph.first_page(dataset, asking, &run.clock, asked).await;
+        }
+        From::DeltaLink(link) | From::NextLink(link) => link,
+    };
+    // The hosts were replaced since: the link is of no use, the list begins anew.
+    let url = run.graph.follow(link).map_err(|_| Fault::StateLost)?;
+    let page = run.graph.page(dataset, &url, &run.clock, asked).await;
+    page.map_err(|fault| match fault.is_about_the_query() {
+        true => Fault::StateLost,
+        false => fault,
+    })
+}
+
+impl Reading<'_> {
+    /// Ends an attempt that is followed by another from the start. Nobody has to do anything about it, so
+    /// that the state goes on saying that the dataset is being read.
+    async fn starts_over(&mut self) -> Result<Spent, StoreError> {
+        self.state.checkpoint = Checkpoint::default();
+        self.state.phase = Phase::Running;
+        self.state.trouble = None;
+        self.close_index().await?;
+        self.close().await?;
+        Ok(Spent {
+            counters: self.state.run,
+            units: self.units,
+        })
+    }
+}
