@@ -112,7 +112,8 @@ pub(crate) fn is_plain_date(text: &str) -> bool {
         && (1..=31).contains(&two(8))
 }
 
-fn instant(text: &str) -> Option<Timestamp> {
+/// The instant that a text names, in whatever spelling.
+pub(crate) fn instant(text: &str) -> Option<Timestamp> {
     if let Ok(instant) = text.parse() {
         return Some(instant);
     }

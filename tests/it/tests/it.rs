@@ -16,6 +16,7 @@ mod it {
     mod foreign_links;
     mod full_disk;
     mod indexes;
+    mod key_identifiers;
     mod licenses;
     mod lifecycle;
     mod markup;

@@ -186,6 +186,9 @@ fn act(tenant: &TenantHandle, command: &str, argument: &Value) -> Option<()> {
             Value::Null => tenant.set_consent_error(None),
             code => tenant.set_consent_error(Some(u32::try_from(code.as_u64()?).ok()?)),
         },
+        "set_key_identifiers" => {
+            tenant.set_key_identifiers(serde_json::from_value(argument.clone()).ok()?);
+        }
         "set_conceal" => tenant.set_conceal(argument.as_bool()?),
         "set_entra_p1" => tenant.set_entra_p1(argument.as_bool()?),
         "set_intune" => tenant.set_intune(argument.as_bool()?),

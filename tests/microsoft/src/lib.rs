@@ -26,6 +26,7 @@ mod csv_faults;
 mod faults;
 mod graph;
 mod json;
+mod key_identifiers;
 mod licences;
 mod list_faults;
 mod login;
@@ -45,6 +46,7 @@ mod world;
 
 pub use csv_faults::CsvFault;
 pub use faults::{Fault, FaultKind, ParseFaultError, ScriptedAnswer};
+pub use key_identifiers::KeyIdentifiers;
 pub use list_faults::ListFault;
 pub use options::{Cloud, Options, PERMISSIONS, TenantOptions};
 pub use request_log::{Origin, Request};

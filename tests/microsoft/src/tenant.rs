@@ -7,6 +7,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::clock::seconds;
+use crate::key_identifiers::KeyIdentifiers;
 use crate::licences::{self, SKUS};
 use crate::options::TenantOptions;
 use crate::people::Person;
@@ -135,6 +136,8 @@ pub struct State {
     pub secrets: Vec<Secret>,
     /// Certificates, oldest first.
     pub certificates: Vec<Certificate>,
+    /// How `customKeyIdentifier` spells a certificate's thumbprint.
+    pub key_identifiers: KeyIdentifiers,
     /// Federated identity credentials.
     pub federated: Vec<Federated>,
     /// The ids of the client assertions that were taken.
@@ -221,6 +224,7 @@ impl Tenant {
                 known_from: i64::MIN,
             }],
             certificates: Vec::new(),
+            key_identifiers: KeyIdentifiers::default(),
             federated: Vec::new(),
             assertions: Mutex::default(),
             shown: Mutex::default(),

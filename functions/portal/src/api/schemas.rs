@@ -6,7 +6,7 @@ use muster_domain::{
     alert::ChannelKind,
     cloud::Cloud,
     connect, datasets,
-    expiry::{Certainty, CredentialKind, ExpirySource},
+    expiry::{Certainty, CredentialKind, ExpirySource, Listing},
     integration::Status,
     secret_policy::PolicySource,
     state::Phase,
@@ -313,6 +313,7 @@ fn credential() -> Value {
         "expiry_source": words(sources.map(ExpirySource::name)),
         "hint": text(),
         "certainty": words(sure.map(Certainty::name)),
+        "listing": words(Listing::ALL.map(Listing::name)),
         "deleted_since": maybe(time()),
         "longer": maybe(object(json!({"hint": text(), "expires_at": time()}))),
         "previous": maybe(object(json!({

@@ -27,7 +27,7 @@ use jiff::Timestamp;
 use maud::{Markup, html};
 use muster_domain::{
     Permission,
-    expiry::{Certainty, CredentialKind, ExpirySource},
+    expiry::{Certainty, CredentialKind, ExpirySource, Listing},
     integration::PermissionState,
     renewal::{LEAST_LIFE_DAYS, MOST_LIFE_DAYS},
 };
@@ -107,6 +107,9 @@ pub fn in_use(view: &IntegrationView, now: Timestamp) -> Markup {
         }
         @if let Some(since) = credential.deleted_since {
             p.error { "It is not in the app registration any more, seen first " (words::ago(since, now)) "." }
+        }
+        @if credential.listing == Listing::NotKnown {
+            p.muted.small { "Whether the app registration still lists it is not known: an entry there does not say enough to tell whether it is this one. Compare it with the one above in Entra, under Certificates & secrets." }
         }
         @if let Some(longer) = &credential.longer {
             p.muted.small { "The registration holds another secret, " code { (longer.hint) "…" } ", that lives until " (words::day(longer.expires_at)) "." }

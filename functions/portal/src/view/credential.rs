@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use muster_domain::{
     Integration,
-    expiry::{Certainty, CredentialKind, ExpirySource, Longer},
+    expiry::{Certainty, CredentialKind, ExpirySource, Listing, Longer},
     renewal::Offered,
     secret_policy::SecretPolicy,
 };
@@ -22,6 +22,8 @@ pub struct CredentialView {
     pub hint: String,
     /// How sure the date is.
     pub certainty: Certainty,
+    /// Whether the app registration lists it.
+    pub listing: Listing,
     /// Since when the app registration does not list it any more.
     pub deleted_since: Option<Timestamp>,
     /// Another secret of the app registration that lives longer.
@@ -94,6 +96,7 @@ impl CredentialView {
             expiry_source: credential.expiry_source,
             hint: credential.shown_hint(),
             certainty: credential.certainty,
+            listing: credential.listing,
             deleted_since: credential.deleted_since,
             longer: credential.longer.clone(),
             previous: integration.previous.as_ref().map(|previous| PreviousView {

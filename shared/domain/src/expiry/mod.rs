@@ -1,5 +1,6 @@
 //! What is known of a credential: which one it is, when it lapses, and how sure that is.
 
+pub mod key_identifier;
 mod listed;
 
 use jiff::{SignedDuration, Timestamp};
@@ -70,6 +71,9 @@ pub struct Credential {
     /// How sure that date is.
     #[serde(default)]
     pub certainty: Certainty,
+    /// Whether the app registration lists it.
+    #[serde(default, skip_serializing_if = "Listing::is_unread")]
+    pub listing: Listing,
     /// Since when the app registration does not list it any more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deleted_since: Option<Timestamp>,
@@ -85,6 +89,44 @@ pub struct Longer {
     pub hint: String,
     /// When it lapses.
     pub expires_at: Timestamp,
+}
+
+/// Whether the app registration lists a credential.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Listing {
+    /// The app registration has not been read, or does not tell: of a federated credential it never does.
+    #[default]
+    Unread,
+    /// An entry is it.
+    Listed,
+    /// No entry is it for certain, and some may be.
+    NotKnown,
+    /// No entry can be it.
+    Absent,
+}
+
+impl Listing {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Unread, Self::Listed, Self::NotKnown, Self::Absent];
+
+    /// The word in the API.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Unread => "unread",
+            Self::Listed => "listed",
+            Self::NotKnown => "not_known",
+            Self::Absent => "absent",
+        }
+    }
+
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde passes a reference"
+    )]
+    fn is_unread(&self) -> bool {
+        *self == Self::Unread
+    }
 }
 
 /// Where an expiry date comes from.
@@ -156,6 +198,7 @@ impl Credential {
             expires_at: now.checked_add(ASSUMED_LIFE).ok(),
             expiry_source: ExpirySource::Assumed,
             certainty: Certainty::Unproven,
+            listing: Listing::Unread,
             deleted_since: None,
             longer: None,
         }

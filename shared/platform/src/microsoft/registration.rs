@@ -49,7 +49,10 @@ impl Registration {
     /// Whether it lists a secret that begins so; `None` where some have no hint, and may.
     pub fn has_hint(&self, hint: &str) -> Option<bool> {
         let entries = self.passwords.as_array()?;
-        let hints = || entries.iter().map(|entry| entry["hint"].as_str());
+        let hints = || {
+            let hints = entries.iter().map(|entry| entry["hint"].as_str());
+            hints.map(|hint| hint.filter(|hint| !hint.is_empty()))
+        };
         if hints().any(|listed| listed == Some(hint)) {
             return Some(true);
         }

@@ -6,7 +6,12 @@ use crate::{
     microsoft::{SignInFailure, Token, hint, kind_of},
 };
 use muster_domain::{
-    Dataset, Enumeration, Integration, Verdict, datasets, expiry::CredentialKind, fault::Fault,
+    Dataset, Enumeration, Integration, Verdict, datasets,
+    expiry::{
+        CredentialKind,
+        key_identifier::{self, Named},
+    },
+    fault::Fault,
 };
 use secrecy::{ExposeSecret, SecretString};
 use std::time::Duration;
@@ -90,13 +95,16 @@ async fn is_listed(
     match kind_of(kept) {
         CredentialKind::ClientSecret => found.has_hint(&hint(kept)),
         CredentialKind::Certificate => {
-            let keys = found.keys.as_array()?;
             let ours = hint(kept);
-            let thumbprints = || {
-                keys.iter()
-                    .filter_map(|key| key["customKeyIdentifier"].as_str())
-            };
-            Some(thumbprints().any(|one| one.eq_ignore_ascii_case(&ours)))
+            let keys = found.keys.as_array()?.iter();
+            let named: Vec<Named> = keys
+                .map(|key| key_identifier::names(key["customKeyIdentifier"].as_str(), &ours))
+                .collect();
+            match named.contains(&Named::This) {
+                true => Some(true),
+                // An entry that names none may be ours.
+                false => (!named.contains(&Named::NotKnown)).then_some(false),
+            }
         }
         CredentialKind::Federated => None,
     }

@@ -149,7 +149,7 @@ async fn by_certificates_that_overlap_no_sync_fails() -> Result<()> {
     Ok(())
 }
 
-async fn switch_to_certificate(calendar: &Calendar) -> Result<()> {
+pub(super) async fn switch_to_certificate(calendar: &Calendar) -> Result<()> {
     let (services, tenant) = (&calendar.services, calendar.tenant);
     let offered = renew::offer_certificate(services, tenant);
     let offered = calendar.today(offered).await?;

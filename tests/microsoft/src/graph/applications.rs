@@ -6,6 +6,7 @@ use super::error::GraphError;
 use super::page::{Sizes, project};
 use super::{Call, Reply};
 use crate::json::date_time;
+use crate::key_identifiers::KeyIdentifiers;
 use crate::seeded::id_of;
 use crate::tenant::{Certificate, Facts, Secret, SecretPolicy, State};
 use uuid::Uuid;
@@ -204,10 +205,10 @@ fn password(secret: &Secret) -> Value {
     })
 }
 
-/// As the certificates & secrets page lists it: the thumbprint is the SHA-1 of the DER, in hex.
-fn certificate(certificate: &Certificate) -> Value {
+/// As the certificates & secrets page lists it.
+fn certificate(certificate: &Certificate, identifiers: KeyIdentifiers) -> Value {
     json!({
-        "customKeyIdentifier": thumbprint(&certificate.der),
+        "customKeyIdentifier": identifiers.of(&certificate.der),
         "displayName": "CN=muster",
         "endDateTime": date_time(certificate.end),
         "key": null,
@@ -218,15 +219,14 @@ fn certificate(certificate: &Certificate) -> Value {
     })
 }
 
-fn thumbprint(der: &[u8]) -> String {
-    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA1_FOR_LEGACY_USE_ONLY, der);
-    digest.as_ref().iter().map(|b| format!("{b:02X}")).collect()
-}
-
 /// Every application of the tenant.
 pub fn all(state: &State, facts: &Facts) -> Vec<Value> {
     let secrets: Vec<Value> = state.secrets.iter().map(password).collect();
-    let certificates: Vec<Value> = state.certificates.iter().map(certificate).collect();
+    let certificates: Vec<Value> = state
+        .certificates
+        .iter()
+        .map(|one| certificate(one, state.key_identifiers))
+        .collect();
     let access: Vec<Value> = facts
         .options
         .permissions
