@@ -145,7 +145,7 @@ impl Form {
 /// Checks an integration's name.
 ///
 /// # Errors
-/// When it is empty, too long or holds control characters.
+/// When it is empty, too long or holds a character that [`misleads`](crate::setup::misleads).
 pub fn name(text: &str) -> Result<String, FieldError> {
     let text = text.trim();
     let wrong = |detail: &str| Err(FieldError::new("name", detail));
@@ -153,8 +153,10 @@ pub fn name(text: &str) -> Result<String, FieldError> {
         wrong("Enter the client's name, as your team calls it.")
     } else if text.chars().count() > LONGEST_NAME {
         wrong("The name is longer than 120 characters. Shorten it.")
-    } else if text.chars().any(char::is_control) {
-        wrong("The name holds a line break or another control character. Type it on one line.")
+    } else if text.chars().any(crate::setup::misleads) {
+        wrong(
+            "The name holds a line break or another invisible character. Type it by hand, on one line.",
+        )
     } else {
         Ok(text.to_owned())
     }

@@ -25,6 +25,7 @@ mod it {
     mod policy;
     mod ports;
     mod renewal;
+    mod script_names;
     mod script_parsers;
     mod setup;
     mod sign_in;

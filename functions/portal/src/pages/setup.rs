@@ -8,15 +8,16 @@ use super::{
 use crate::{Context, auth::Caller, credential, problem::Problem};
 use axum::{
     extract::{RawQuery, State},
+    http::StatusCode,
     response::{IntoResponse, Redirect, Response},
 };
 use maud::{Markup, html};
 use muster_domain::{
     Permission, TenantId,
     cloud::Cloud,
-    connect as fields,
+    connect::{self as fields, FieldError},
     expiry::CredentialKind,
-    setup::{Language, Proof, Setup},
+    setup::{Language, Literal, Proof, Setup, app_name},
 };
 use muster_platform::prepare;
 use std::{collections::BTreeMap, sync::Arc};
@@ -76,26 +77,24 @@ pub async fn page(
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
     let asked = Asked::read(&query.unwrap_or_default());
-    let name = match asked.get("name").trim() {
-        "" => NAME.to_owned(),
-        name => name.to_owned(),
-    };
+    let named = Named::read(asked.get("name"));
     let language = Language::find(asked.get("language")).unwrap_or(Language::AzureCli);
     let kind = CredentialKind::find(asked.get("kind")).unwrap_or_default();
-    let script = match proof(&context, &asked, kind).await? {
-        Ready::Proof(proof) => Ok(Setup {
+    let script = match (&named.name, proof(&context, &asked, kind).await?) {
+        (Err(_), _) => Err(First::CorrectTheName),
+        (Ok(name), Ready::Proof(proof)) => Ok(Setup {
             name: name.clone(),
-            redirect_uri: context.services.redirect_uri(),
+            redirect_uri: literal(&context.services.redirect_uri())?,
             permissions: asked.permissions.clone(),
             proof,
             cloud: asked.get("cloud").parse().unwrap_or_default(),
         }
         .script(language)),
-        Ready::First(what) => Err(what),
+        (Ok(_), Ready::First(what)) => Err(what),
     };
     let shown = Shown {
         asked: &asked,
-        name,
+        named,
         language,
         kind,
         script,
@@ -122,6 +121,49 @@ pub async fn prepare(
     Ok(Redirect::to(&format!("{INTEGRATIONS}/setup?{}", asked.query())).into_response())
 }
 
+/// The app's name as the link gave it, and what is wrong with it.
+struct Named {
+    given: String,
+    name: Result<Literal, FieldError>,
+}
+
+impl Named {
+    fn read(given: &str) -> Self {
+        let given = match given.trim() {
+            "" => NAME,
+            given => given,
+        };
+        Self {
+            given: given.to_owned(),
+            name: app_name(given),
+        }
+    }
+
+    fn field(&self) -> Markup {
+        let wrong = self.name.as_ref().err();
+        html! {
+            div.field class=[wrong.map(|_| "wrong")] {
+                label for="name" { "The app's name" }
+                p.hint #name-hint { "The client's administrators read it: name your company." }
+                input #name name="name" value=(self.given) maxlength=(fields::LONGEST_NAME) required
+                    aria-invalid=[wrong.map(|_| "true")] aria-describedby="name-hint";
+                @if let Some(wrong) = wrong { p.error role="alert" { (wrong.detail) } }
+            }
+        }
+    }
+}
+
+/// A value of this installation's own that a script is to hold.
+fn literal(value: &str) -> Result<Literal, Problem> {
+    Literal::new(value).map_err(|error| {
+        tracing::error!(%error, "no set-up script can be written");
+        Problem::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "This installation's address, or the issuer of its AWS identity, holds a character that no script may hold. Correct the setting it was started with.",
+        )
+    })
+}
+
 /// How the app is to prove itself, or what has to be done before the script can be written.
 enum Ready {
     Proof(Proof),
@@ -130,6 +172,8 @@ enum Ready {
 
 /// What has to be done first.
 enum First {
+    /// Correct the app's name.
+    CorrectTheName,
     /// Say which tenant it is for; what is wrong with what was said.
     SayWhichTenant(Option<String>),
     /// Make the key pair.
@@ -160,8 +204,8 @@ async fn proof(context: &Context, asked: &Asked, kind: CredentialKind) -> Result
         CredentialKind::Federated => {
             match credential::web_identity(context, TenantId::ACCOUNT).await {
                 Some(Ok(identity)) => Ready::Proof(Proof::Federated {
-                    issuer: identity.issuer,
-                    subject: identity.subject,
+                    issuer: literal(&identity.issuer)?,
+                    subject: literal(&identity.subject)?,
                 }),
                 Some(Err(why)) => Ready::First(First::Impossible(format!(
                     "AWS gives no token that vouches for Muster: {why}. Outbound web identity federation has to be switched on in the AWS account (IAM, Account settings)."
@@ -174,7 +218,7 @@ async fn proof(context: &Context, asked: &Asked, kind: CredentialKind) -> Result
 
 struct Shown<'a> {
     asked: &'a Asked,
-    name: String,
+    named: Named,
     language: Language,
     kind: CredentialKind,
     script: Result<String, First>,
@@ -183,7 +227,7 @@ struct Shown<'a> {
 fn content(shown: &Shown<'_>, caller: &Caller) -> Markup {
     let Shown {
         asked,
-        name,
+        named,
         language,
         kind,
         script,
@@ -197,11 +241,7 @@ fn content(shown: &Shown<'_>, caller: &Caller) -> Markup {
         div.columns {
             form method="get" action=(format!("{INTEGRATIONS}/setup")) {
                 div.card {
-                    div.field {
-                        label for="name" { "The app's name" }
-                        p.hint #name-hint { "The client's administrators read it: name your company." }
-                        input #name name="name" value=(name) maxlength="120" required aria-describedby="name-hint";
-                    }
+                    (named.field())
                     div.pair {
                         div.field { label for="language" { "Script" }
                             select #language name="language" { @for one in Language::ALL {
@@ -230,6 +270,7 @@ fn content(shown: &Shown<'_>, caller: &Caller) -> Markup {
                         p.actions { button.second type="button" data-copy="script" hidden { "Copy the script" } }
                         pre.script tabindex="0" { code #script { (script) } }
                     },
+                    Err(First::CorrectTheName) => p { "Correct the app's name, then choose " strong { "Write the script" } "." },
                     Err(First::SayWhichTenant(_)) => p { "Say which tenant the certificate is for, then choose " strong { "Write the script" } "." },
                     Err(First::Impossible(why)) => p.error { (why) },
                     Err(First::MakeCertificate) => {

@@ -58,8 +58,8 @@ for role in "${{ROLES[@]}}"; do
     --body "{{\"principalId\":\"$PRINCIPAL_ID\",\"resourceId\":\"$GRAPH_ID\",\"appRoleId\":\"$role\"}}"
 done
 "#,
-            name = bash(&self.name),
-            redirect = bash(&self.redirect_uri),
+            name = bash(self.name.as_str()),
+            redirect = bash(self.redirect_uri.as_str()),
             graph = bash(&graph),
             roles = self
                 .role_ids()
@@ -107,7 +107,7 @@ again az rest --method PATCH --output none \
                 ));
             }
             Proof::Federated { issuer, subject } => {
-                let body = json!({"name": "muster", "issuer": issuer, "subject": subject, "audiences": [self.cloud.token_exchange_audience()]});
+                let body = json!({"name": "muster", "issuer": issuer.as_str(), "subject": subject.as_str(), "audiences": [self.cloud.token_exchange_audience()]});
                 script.push_str(&format!(
                     r#"
 # Muster's role at AWS is trusted without a secret.

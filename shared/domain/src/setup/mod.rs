@@ -9,8 +9,11 @@
 //! Role ids: [`Permission::role_id`].
 
 mod azure_cli;
+mod literal;
 mod powershell;
 mod terraform;
+
+pub use literal::{Literal, Misleading, app_name, misleads};
 
 use crate::{Permission, cloud::Cloud, expiry::CredentialKind, renewal::Offered};
 
@@ -18,9 +21,9 @@ use crate::{Permission, cloud::Cloud, expiry::CredentialKind, renewal::Offered};
 #[derive(Debug, Clone)]
 pub struct Setup {
     /// Its name, which the client's administrators read.
-    pub name: String,
+    pub name: Literal,
     /// Where Microsoft leads back to.
-    pub redirect_uri: String,
+    pub redirect_uri: Literal,
     /// What it may read.
     pub permissions: Vec<Permission>,
     /// How it proves itself.
@@ -42,9 +45,9 @@ pub enum Proof {
     /// By AWS's word.
     Federated {
         /// `iss` of AWS's tokens.
-        issuer: String,
+        issuer: Literal,
         /// `sub`: the role.
-        subject: String,
+        subject: Literal,
     },
 }
 
@@ -129,10 +132,14 @@ mod tests {
     use serde_json::json;
     use std::collections::BTreeSet;
 
+    fn text(text: &str) -> Literal {
+        Literal::new(text).expect("a literal")
+    }
+
     fn setup(permissions: Vec<Permission>) -> Setup {
         Setup {
-            name: "O'Neil & ${Söhne} \"IT\" ’inventory’".into(),
-            redirect_uri: "https://muster.example/account/integration/oauth".into(),
+            name: text("O'Neil & ${Söhne} \"IT\" ’inventory’"),
+            redirect_uri: text("https://muster.example/account/integration/oauth"),
             permissions,
             proof: Proof::Secret { days: 180 },
             cloud: Cloud::Global,
@@ -189,8 +196,8 @@ mod tests {
     fn a_federated_credential_names_issuer_subject_and_audience() {
         let mut setup = setup(vec![Permission::UserReadAll]);
         setup.proof = Proof::Federated {
-            issuer: "https://issuer.example".into(),
-            subject: "arn:aws:iam::1:role/muster".into(),
+            issuer: text("https://issuer.example"),
+            subject: text("arn:aws:iam::1:role/muster"),
         };
         for cloud in Cloud::ALL {
             setup.cloud = cloud;
@@ -237,8 +244,8 @@ mod tests {
             assert!(!makes(&script), "{language:?}: {script}");
             assert!(script.contains("AAAABBBB"), "{script}");
             setup.proof = Proof::Federated {
-                issuer: "https://issuer.example".into(),
-                subject: "arn:aws:iam::1:role/muster".into(),
+                issuer: text("https://issuer.example"),
+                subject: text("arn:aws:iam::1:role/muster"),
             };
             let script = setup.script(language);
             assert!(!makes(&script), "{language:?}: {script}");

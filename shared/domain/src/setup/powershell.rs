@@ -43,8 +43,8 @@ foreach ($role in $roles) {{
     -ResourceId $graphPrincipal.Id -AppRoleId $role | Out-Null
 }}
 "#,
-            name = powershell(&self.name),
-            redirect = powershell(&self.redirect_uri),
+            name = powershell(self.name.as_str()),
+            redirect = powershell(self.redirect_uri.as_str()),
             host = self.cloud.graph_host(),
             roles = roles.join("\n"),
             app = GRAPH,
@@ -81,8 +81,8 @@ Update-MgApplication -ApplicationId $app.Id -KeyCredentials @(
 New-MgApplicationFederatedIdentityCredential -ApplicationId $app.Id -Name 'muster' `
   -Issuer {} -Subject {} -Audiences @('{}') | Out-Null
 "#,
-                powershell(issuer),
-                powershell(subject),
+                powershell(issuer.as_str()),
+                powershell(subject.as_str()),
                 self.cloud.token_exchange_audience()
             )),
         }

@@ -69,8 +69,8 @@ resource "azuread_application" "muster" {{
                 _ => "",
             },
             app = GRAPH,
-            name = terraform(&self.name),
-            redirect = terraform(&self.redirect_uri),
+            name = terraform(self.name.as_str()),
+            redirect = terraform(self.redirect_uri.as_str()),
         );
         if self.owns_itself() {
             file.push_str("\n  # The app's owner is set below.\n  lifecycle {\n    ignore_changes = [owners]\n  }\n");
@@ -139,8 +139,8 @@ resource "azuread_application_federated_identity_credential" "muster" {{
 }}
 "#,
                 self.cloud.token_exchange_audience(),
-                terraform(issuer),
-                terraform(subject)
+                terraform(issuer.as_str()),
+                terraform(subject.as_str())
             )),
         }
         file.push_str(

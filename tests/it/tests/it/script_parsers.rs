@@ -40,7 +40,7 @@ fn tool(path: &str) -> Result<PathBuf> {
 }
 
 /// What a program says of a script on its standard input.
-fn read_by(mut program: Command, script: &str) -> Result<Output> {
+pub(super) fn read_by(mut program: Command, script: &str) -> Result<Output> {
     let mut running = program
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -53,7 +53,7 @@ fn read_by(mut program: Command, script: &str) -> Result<Output> {
 }
 
 /// The same where the script is taken; what is said of one that is not.
-fn taken(program: Command, script: &str) -> Result<Vec<u8>> {
+pub(super) fn taken(program: Command, script: &str) -> Result<Vec<u8>> {
     let read = read_by(program, script)?;
     let said = String::from_utf8_lossy(&read.stdout);
     let complained = String::from_utf8_lossy(&read.stderr);
@@ -67,13 +67,13 @@ fn shellcheck() -> Result<Command> {
     Ok(shellcheck)
 }
 
-fn terraform() -> Result<Command> {
+pub(super) fn terraform() -> Result<Command> {
     let mut parser = Command::new("node");
     parser.arg(here("terraform.mjs")).arg(tool("")?);
     Ok(parser)
 }
 
-fn powershell() -> Result<Command> {
+pub(super) fn powershell() -> Result<Command> {
     let mut parser = Command::new(tool("bin/python")?);
     parser.arg(here("powershell.py"));
     Ok(parser)

@@ -6,12 +6,16 @@ use muster_domain::{
     Permission,
     cloud::Cloud,
     renewal::Offered,
-    setup::{Language, Proof, Setup},
+    setup::{Language, Literal, Proof, Setup},
 };
 use muster_platform::certificate;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use std::{fs, process::Command};
+
+pub(super) fn literal(text: &str) -> Literal {
+    Literal::new(text).expect("one line of text")
+}
 
 pub(super) fn by_secret() -> Proof {
     Proof::Secret { days: 90 }
@@ -20,8 +24,8 @@ pub(super) fn by_secret() -> Proof {
 pub(super) fn by_federation() -> Proof {
     let (issuer, subject) = muster_it::vouched_for();
     Proof::Federated {
-        issuer: issuer.to_owned(),
-        subject: subject.to_owned(),
+        issuer: literal(issuer),
+        subject: literal(subject),
     }
 }
 
@@ -36,8 +40,8 @@ fn made() -> Result<(SecretString, Offered)> {
 
 pub(super) fn setup(permissions: Vec<Permission>, proof: Proof) -> Setup {
     Setup {
-        name: "O'Neil & $(touch /tmp/never) `never` \"IT\"".to_owned(),
-        redirect_uri: "https://muster.example/account/integration/oauth".to_owned(),
+        name: literal("O'Neil & $(touch /tmp/never) `never` \"IT\""),
+        redirect_uri: literal("https://muster.example/account/integration/oauth"),
         permissions,
         proof,
         cloud: Cloud::GccHigh,
@@ -45,13 +49,13 @@ pub(super) fn setup(permissions: Vec<Permission>, proof: Proof) -> Setup {
 }
 
 /// What a script did and printed, run against an `az` that writes down what it was asked.
-struct Ran {
-    said: String,
-    calls: Vec<Vec<String>>,
+pub(super) struct Ran {
+    pub(super) said: String,
+    pub(super) calls: Vec<Vec<String>>,
 }
 
 impl Ran {
-    fn of(setup: &Setup) -> Result<Self> {
+    pub(super) fn of(setup: &Setup) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let script = folder.path().join("setup.sh");
         fs::write(&script, setup.script(Language::AzureCli))?;
