@@ -12,6 +12,7 @@ use muster_domain::{
     Dataset, DatasetState, Verdict,
     asking::Asking,
     fault::Fault,
+    holes,
     page::Page,
     plan::From,
     retry::NextTry,
@@ -44,6 +45,9 @@ pub(crate) struct End {
 struct Spent {
     counters: Counters,
     units: Units,
+    /// What they suspect of the list.
+    holes: holes::Watch,
+    asking_before: Option<Asking>,
 }
 
 /// What is said where only one more enumeration can tell what is gone.
@@ -58,15 +62,16 @@ pub(crate) async fn read(
     from: From,
 ) -> Result<End, SyncError> {
     let put_off_before = state.next_try;
-    let (ended, mut reading) = attempt(run, dataset, state, from, Spent::default()).await?;
-    let (ended, mut reading) = match why_anew(&ended) {
-        Some(why) => {
-            tracing::info!(tenant.id = %run.tenant, dataset = dataset.name, why, "the list is read anew");
-            let spent = reading.starts_over().await?;
-            attempt(run, dataset, reading.state, From::Start, spent).await?
+    let (mut ended, mut reading) = attempt(run, dataset, state, from, Spent::default()).await?;
+    let mut lost = false;
+    while let Some(why) = why_anew(&ended, &mut lost) {
+        tracing::info!(tenant.id = %run.tenant, dataset = dataset.name, why, "the list is read anew");
+        if let Err(Stop::Holes(Some(size))) = ended {
+            reading.asks_smaller(size);
         }
-        None => (ended, reading),
-    };
+        let spent = reading.starts_over().await?;
+        (ended, reading) = attempt(run, dataset, reading.state, From::Start, spent).await?;
+    }
     let (mut cut_off, mut come_back_at) = (false, None);
     match ended {
         Ok(()) => {}
@@ -92,6 +97,7 @@ pub(crate) async fn read(
             let repeated = reading.state.falls_short(Cause::Endless, now());
             reading.state.trouble = Some(endless.sentence(dataset, &repeated));
         }
+        Err(Stop::Holes(_)) => reading.has_holes(),
         Err(Stop::Concealed) => {
             reading.state.verdict = Verdict::Concealed;
             reading.state.phase = Phase::Blocked;
@@ -124,13 +130,16 @@ pub(crate) async fn read(
     })
 }
 
-/// Why the list is read anew at once, where it is.
-fn why_anew(ended: &Result<(), Stop>) -> Option<&'static str> {
-    match ended {
-        Err(Stop::Fault(Fault::StateLost)) => Some("Microsoft no longer knows the place in it"),
-        Err(Stop::StartOver(why)) => Some(why),
-        _ => None,
-    }
+/// Says why the list is read anew at once, where it is. A place that is lost a second time is not looked
+/// for again; a suspicion of holes ends with the smallest page size.
+fn why_anew(ended: &Result<(), Stop>, lost: &mut bool) -> Option<&'static str> {
+    let why = match ended {
+        Err(Stop::Holes(Some(_))) => return Some("its pages may have holes"),
+        Err(Stop::Fault(Fault::StateLost)) => "Microsoft no longer knows the place in it",
+        Err(Stop::StartOver(why)) => why,
+        _ => return None,
+    };
+    (!std::mem::replace(lost, true)).then_some(why)
 }
 
 async fn attempt<'a>(
@@ -152,6 +161,8 @@ async fn attempt<'a>(
     reading.state.run += asked;
     reading.state.run += spent.counters;
     reading.units += spent.units;
+    reading.holes = spent.holes;
+    reading.asking_before = spent.asking_before;
     let ended = match page {
         Ok(page) => reading.enumerate(&from, page).await,
         Err(fault) => Err(Stop::Fault(fault)),
@@ -194,6 +205,8 @@ impl Reading<'_> {
         Ok(Spent {
             counters: self.state.run,
             units: self.units,
+            holes: std::mem::take(&mut self.holes).once_more(),
+            asking_before: self.asking_before.take(),
         })
     }
 }

@@ -34,8 +34,12 @@ impl Reading<'_> {
 
     /// Moves the checkpoint past a page that is written. Only a first enumeration resumes at a
     /// page: a later one starts anew, since only a whole one may remove. One that met objects it
-    /// cannot keep starts anew, too, lest they be forgotten.
+    /// cannot keep starts anew, too, lest they be forgotten. It does not move past pages that are held
+    /// back.
     pub(crate) async fn checkpoint(&mut self, link: String) -> Result<(), Stop> {
+        if !self.held_back.is_empty() {
+            return Ok(());
+        }
         if self.state.complete.is_none() && self.unkeyed == 0 {
             self.pack().await?;
             self.state.checkpoint.next_link = Some(link);

@@ -12,6 +12,7 @@ mod end;
 mod endless;
 mod fall_short;
 mod fetch;
+mod held_back;
 mod indexed;
 mod licenses;
 mod load;

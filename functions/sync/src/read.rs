@@ -13,8 +13,9 @@ use crate::{
 use jiff::Timestamp;
 use muster_domain::{
     Dataset, DatasetState,
+    asking::Asking,
     fault::Fault,
-    index,
+    holes, index,
     page::{Entry, Page},
     plan::From,
     report::ReportRows,
@@ -64,6 +65,11 @@ pub(crate) struct Reading<'a> {
     /// The hashes of the next links that were followed.
     links: HashSet<u64>,
     pub watch: Watch,
+    pub holes: holes::Watch,
+    /// Pages that may have holes: they are neither compared nor written until that is known.
+    pub held_back: Vec<Page>,
+    /// How the list was asked for before a suspicion of holes had it read in smaller pages.
+    pub asking_before: Option<Asking>,
 }
 
 /// Why an enumeration ended before its end.
@@ -85,6 +91,8 @@ pub(crate) enum Stop {
     StartOver(&'static str),
     /// The list has no end.
     Endless(Endless),
+    /// The pages may have holes. The list is read again in pages of this size, where it is given.
+    Holes(Option<u16>),
     Error(SyncError),
 }
 
@@ -157,6 +165,9 @@ impl<'a> Reading<'a> {
             unknown_parts: 0,
             links: HashSet::new(),
             watch: Watch::new(from_start),
+            holes: holes::Watch::default(),
+            held_back: Vec::new(),
+            asking_before: None,
         };
         // A first reading is watched from its beginning.
         if !reading.history && reading.stored.phase != Phase::Blocked {
@@ -170,7 +181,7 @@ impl<'a> Reading<'a> {
         loop {
             let next = page.next_link.clone();
             let delta = page.delta_link.clone();
-            let batch = self.take(page).await?;
+            let batch = self.weigh(page).await?;
             let Some(link) = next else {
                 self.write(batch).await?;
                 return self.end(from, delta).await;
@@ -216,7 +227,7 @@ impl<'a> Reading<'a> {
     }
 
     /// Compares a page with what is held, and says what to write.
-    async fn take(&mut self, page: Page) -> Result<Batch, Stop> {
+    pub(crate) async fn take(&mut self, page: Page) -> Result<Batch, Stop> {
         if page.concealed > 0 {
             return Err(Stop::Concealed);
         }

@@ -25,6 +25,10 @@ pub struct Asking {
     /// Microsoft does not offer changes: the plain list is read.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub without_changes: bool,
+    /// Nobody beyond this row of a page had the property that is watched, and that was no hole
+    /// ([`crate::holes`]).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub believed_beyond: Option<u16>,
     /// When it was learned.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub learned_at: Option<Timestamp>,
@@ -33,7 +37,10 @@ pub struct Asking {
 impl Asking {
     /// Whether it is as the definition wishes.
     pub fn is_as_defined(&self) -> bool {
-        self.page_size.is_none() && self.left_out.is_empty() && !self.without_changes
+        self.page_size.is_none()
+            && self.left_out.is_empty()
+            && !self.without_changes
+            && self.believed_beyond.is_none()
     }
 
     /// How to ask now: as the definition wishes, where what was learned is too old.

@@ -19,6 +19,7 @@ pub mod documentation;
 pub mod expiry;
 pub mod fault;
 pub mod figure;
+pub mod holes;
 pub mod http_status;
 pub mod ids;
 pub mod index;

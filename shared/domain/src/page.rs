@@ -2,6 +2,7 @@
 
 use crate::{
     dataset::{Dataset, Enumeration},
+    holes::Presence,
     record::Record,
     report::{ReportReader, ReportRows},
     row::{Object, Row, RowReader, other},
@@ -28,6 +29,8 @@ pub struct Page {
     pub concealed: u64,
     /// What else a report's rows were.
     pub rows: ReportRows,
+    /// Which objects have the property that is watched.
+    pub presence: Presence,
 }
 
 /// One entry of a page.
@@ -119,6 +122,7 @@ impl<'de> Visitor<'de> for List {
                 "value" => {
                     self.page.entries.clear();
                     self.page.unkeyed = 0;
+                    self.page.presence.clear();
                     let entries = Entries {
                         reader: &mut self.reader,
                         page: &mut self.page,
@@ -165,7 +169,12 @@ impl<'de> Visitor<'de> for Entries<'_> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<bool, A::Error> {
         while let Some(object) = list.next_element_seed(&mut *self.reader)? {
             match object {
-                Object::Is(row) => self.page.entries.push(Entry::Is(row)),
+                Object::Is(row) => {
+                    self.page.entries.push(Entry::Is(row));
+                    if let Some(has) = self.reader.has_watched() {
+                        self.page.presence.note(has);
+                    }
+                }
                 Object::Gone(key) => self.page.entries.push(Entry::Gone(key)),
                 Object::Unkeyed => self.page.unkeyed += 1,
             }

@@ -7,6 +7,7 @@ mod cell;
 
 use crate::{
     dataset::{Dataset, Key, Kind},
+    holes,
     partial::Missing,
     record::{self, LONGEST_KEY, Record},
     report::NO_NAME,
@@ -70,6 +71,8 @@ pub(crate) struct RowReader {
     top: Top,
     /// What is missing of an object of which nothing is named.
     all: Missing,
+    /// The property whose presence is noted.
+    watched: Option<&'static str>,
 }
 
 /// What is known of an object at its top level.
@@ -78,6 +81,9 @@ struct Top {
     /// Whether it is marked as removed.
     removed: bool,
     missing: Missing,
+    /// The property whose presence is noted, and whether the object has it.
+    watched: Option<&'static str>,
+    has_watched: bool,
 }
 
 /// A property that some column reads, or reads something below.
@@ -127,7 +133,13 @@ impl RowReader {
                 true => Missing::all(dataset.columns.len()),
                 false => Missing::default(),
             },
+            watched: holes::watched(dataset),
         }
+    }
+
+    /// Whether the object in hand has the property that is watched, where one is.
+    pub fn has_watched(&self) -> Option<bool> {
+        self.watched.map(|_| self.top.has_watched)
     }
 
     fn begin(&mut self) {
@@ -136,6 +148,8 @@ impl RowReader {
         self.top = Top {
             removed: false,
             missing: self.all,
+            watched: self.watched,
+            has_watched: false,
         };
     }
 
@@ -376,7 +390,12 @@ impl Members<'_> {
                     depth: self.depth + 1,
                     top: None,
                 };
-                map.next_value_seed(Any(members))?;
+                let found = map.next_value_seed(Any(members))?;
+                if let Some(top) = self.top.as_deref_mut()
+                    && top.watched == Some(property.name)
+                {
+                    top.has_watched = matches!(found, Found::Object);
+                }
             }
             What::Tree(paths) => {
                 let tree: Value = map.next_value()?;

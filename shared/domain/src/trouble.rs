@@ -37,6 +37,8 @@ pub enum Cause {
     Unreadable,
     /// The list has no end.
     Endless,
+    /// A property is left out beyond some row of a page.
+    Holes,
     /// Any other.
     #[serde(other)]
     Other,

@@ -10,6 +10,8 @@
 //! | `unknown-property:jobTitle` | refused as long as `$select` names the property |
 //! | `whole-objects` | `Prefer: return=minimal` is not heeded |
 //! | `no-removals` | what is marked `@removed` is left out |
+//! | `sign-ins-beyond:90` | beyond the 90th row of a page nobody has `signInActivity` |
+//! | `sign-ins-beyond:90:any-top` | the same, and pages are as large as they can be, whatever `$top` says |
 //! | `endless` | each page leads on to itself, under a new link |
 //! | `endless:new` | the same, and each time its objects have other ids |
 
@@ -45,6 +47,8 @@ pub enum ListFault {
     WholeObjects,
     /// Removals are not told.
     NoRemovals,
+    /// Nobody beyond this row of a page has sign-in activity; `$top` is ignored, where true.
+    SignInsBeyond(usize, bool),
     /// The same page for ever; with other ids each time, where true.
     Endless(bool),
 }
@@ -61,6 +65,10 @@ impl ListFault {
             ("unknown-property", Some(name)) => Self::UnknownProperty(name.to_owned()),
             ("whole-objects", None) => Self::WholeObjects,
             ("no-removals", None) => Self::NoRemovals,
+            ("sign-ins-beyond", Some(rows)) => match rows.split_once(':') {
+                Some((rows, "any-top")) => Self::SignInsBeyond(rows.parse().ok()?, true),
+                _ => Self::SignInsBeyond(rows.parse().ok()?, false),
+            },
             ("endless", None) => Self::Endless(false),
             ("endless", Some("new")) => Self::Endless(true),
             _ => return None,
@@ -140,8 +148,41 @@ pub async fn strike(
             })
             .await
         }
+        ListFault::SignInsBeyond(rows, any_top) => {
+            if any_top {
+                ignore_top(&mut request);
+            }
+            change(next.run(request).await, |page| {
+                let items = page["value"].as_array_mut();
+                for item in items.into_iter().flatten().skip(rows) {
+                    if let Some(item) = item.as_object_mut() {
+                        item.remove("signInActivity");
+                    }
+                }
+            })
+            .await
+        }
         ListFault::Endless(new) => endless(new, seen, request, next).await,
         _ => next.run(request).await,
+    }
+}
+
+/// Asks for the largest page in place of the one that the client wishes.
+fn ignore_top(request: &mut Request) {
+    let largest = |part: &str| match part.starts_with("$top=") {
+        true => "$top=999".to_owned(),
+        false => part.to_owned(),
+    };
+    let parts: Vec<String> = request
+        .uri()
+        .query()
+        .unwrap_or_default()
+        .split('&')
+        .map(largest)
+        .collect();
+    let uri = format!("{}?{}", request.uri().path(), parts.join("&"));
+    if let Ok(uri) = uri.parse() {
+        *request.uri_mut() = uri;
     }
 }
 

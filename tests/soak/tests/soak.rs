@@ -5,6 +5,7 @@ mod soak {
     mod crash_points;
     mod fencing;
     mod fuzz;
+    mod holes;
     mod indexes;
     mod licenses;
     mod lists;
