@@ -169,3 +169,21 @@ fn the_property_that_is_watched_is_one_that_is_asked_for() {
         assert!(dataset.select && selected.split(',').any(|selected| selected == property));
     }
 }
+
+#[test]
+fn a_page_tells_who_has_the_property_and_a_sign_in_that_never_was_is_one() {
+    let presence = |name: &str| {
+        let dataset = datasets::find(name).expect("it is registered");
+        let body = r#"{"value": [
+            {"id": "a", "signInActivity": {"lastSignInDateTime": "0001-01-01T00:00:00Z"}},
+            {"id": "b", "signInActivity": null},
+            {"id": "c"},
+            {"userPrincipalName": "without an id", "signInActivity": {}},
+            {"signInActivity": {"lastSignInDateTime": "2026-01-01T00:00:00Z"}, "id": "d"}
+        ]}"#;
+        let page = crate::page::from_json(dataset, body.as_bytes()).expect("it is a page");
+        page.presence.0
+    };
+    assert_eq!(presence("sign_in_activity"), [true, false, false, true]);
+    assert_eq!(presence("users"), [false; 0]);
+}
