@@ -73,6 +73,10 @@ pub struct Serve {
     /// name `localhost` alone [default: http://localhost and the port].
     #[arg(long, value_name = "URL", value_parser = origin)]
     pub public_url: Option<Url>,
+    /// Begins anew where the store is empty although the vault holds clients' secrets. The vault is set
+    /// aside, not deleted.
+    #[arg(long)]
+    pub start_empty: bool,
 }
 
 /// Options of `muster sync`.
@@ -80,6 +84,9 @@ pub struct Serve {
 pub struct Sync {
     /// The tenant: its directory ID.
     pub tenant: TenantId,
+    /// Reads everything again from its start, whatever is stored.
+    #[arg(long)]
+    pub full: bool,
     /// Which data directory, and what stands in for Microsoft.
     #[command(flatten)]
     pub at: Where,

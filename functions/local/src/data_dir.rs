@@ -15,6 +15,7 @@ use std::{
 pub struct DataDir {
     path: PathBuf,
     key_file: Option<PathBuf>,
+    start_empty: bool,
 }
 
 /// The right to use a data directory; given back when dropped, or when the process dies.
@@ -41,6 +42,7 @@ impl DataDir {
         Ok(Self {
             path,
             key_file: None,
+            start_empty: false,
         })
     }
 
@@ -49,6 +51,53 @@ impl DataDir {
     pub fn with_key_file(mut self, key_file: PathBuf) -> Self {
         self.key_file = Some(key_file);
         self
+    }
+
+    /// The same directory, where an empty store beside a filled vault is a new beginning.
+    #[must_use]
+    pub fn starting_empty(mut self, start_empty: bool) -> Self {
+        self.start_empty = start_empty;
+        self
+    }
+
+    /// Whether the store has a file with anything in it.
+    pub fn has_store(&self) -> bool {
+        fs::metadata(self.path.join("muster.db")).is_ok_and(|file| file.len() > 0)
+    }
+
+    /// Refuses a store without clients beside a vault that holds the secrets of some: the store was lost,
+    /// and this is no first start. Where that was allowed, the vault is set aside instead; the vault to go
+    /// on with is returned.
+    ///
+    /// # Errors
+    /// When it is refused, or the vault cannot be read or set aside.
+    pub fn empty_store(&self, vault: FileVault) -> anyhow::Result<FileVault> {
+        // A certificate may wait for its client to be connected, but not beside a store that never was.
+        let tenants = vault.tenants(!self.has_store())?;
+        if tenants.is_empty() {
+            return Ok(vault);
+        }
+        let path = self.path.join("vault");
+        if !self.start_empty {
+            bail!(
+                "the store {} holds no client, but the vault {} holds the secrets of {}: the store was lost or replaced. Nothing was changed. Put the store back from a backup, or begin anew with `muster serve --start-empty`, which sets the vault aside.",
+                self.path.join("muster.db").display(),
+                path.display(),
+                match tenants.len() {
+                    1 => "1 client".to_owned(),
+                    many => format!("{many} clients"),
+                }
+            );
+        }
+        let aside = format!("vault.set-aside-{}", muster_platform::now().as_second());
+        let aside = self.path.join(aside);
+        fs::rename(&path, &aside)
+            .with_context(|| format!("cannot set the vault aside as {}", aside.display()))?;
+        println!(
+            "The store is empty. The vault was set aside as {}.",
+            aside.display()
+        );
+        self.vault()
     }
 
     /// Where it is.

@@ -13,6 +13,7 @@ mod report;
 mod serve;
 mod simulate;
 pub mod stack;
+mod store_file;
 mod sync;
 mod worker;
 

@@ -110,6 +110,13 @@ async fn move_tenant(
     let Some(integration) = integration.filter(|known| !known.deleting) else {
         return Ok(Moved::Deleting);
     };
+    if let Some(unreadable) = &integration.unreadable {
+        bail!(
+            "item `{}` cannot be read: {}",
+            unreadable.item,
+            unreadable.why
+        );
+    }
     let there = target.store.integration(tenant).await?;
     if there.is_some_and(|there| there.sync.last_started_at > integration.sync.last_started_at) {
         return Ok(Moved::NewerThere);

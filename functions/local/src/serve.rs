@@ -5,7 +5,7 @@ use secrecy::ExposeSecret;
 use tokio::signal::unix::{SignalKind, signal};
 
 pub(crate) async fn run(options: Serve) -> anyhow::Result<()> {
-    let data = DataDir::open(options.at.data, "muster")?;
+    let data = DataDir::open(options.at.data, "muster")?.starting_empty(options.start_empty);
     let stack = Stack::start(
         &data,
         StackOptions {

@@ -1,8 +1,9 @@
 //! The running system: store, handlers, worker, timers and the HTTP server, started and stopped
 //! together.
 
-use crate::{DataDir, data_dir::Lock, worker};
+use crate::{DataDir, data_dir::Lock, store_file, worker};
 use anyhow::Context;
+use muster_domain::Integration;
 use muster_platform::{
     Services, Store,
     alert::Alerts,
@@ -67,7 +68,10 @@ impl Stack {
     /// address cannot be listened on.
     pub async fn start(data: &DataDir, options: StackOptions) -> anyhow::Result<Self> {
         let lock = data.lock()?;
-        let vault = data.vault()?;
+        let mut vault = data.vault()?;
+        if !data.has_store() {
+            vault = data.empty_store(vault)?;
+        }
         let listener = TcpListener::bind(options.listen).await.with_context(|| {
             format!(
                 "cannot listen on {}; choose another address with --listen",
@@ -77,6 +81,9 @@ impl Stack {
         let address = listener.local_addr()?;
         let (stop_store, stopped) = watch::channel(false);
         let (store, store_task) = open_store(data, stopped).await?;
+        if store.integrations().await?.is_empty() {
+            vault = data.empty_store(vault)?;
+        }
         let public_url = match options.public_url {
             Some(url) => url,
             None => format!("http://localhost:{}", address.port()).parse()?,
@@ -201,6 +208,7 @@ pub(crate) async fn open_store(
     mut stopped: watch::Receiver<bool>,
 ) -> anyhow::Result<(Store, JoinHandle<()>)> {
     let path = data.store()?;
+    store_file::bring_to_this_format(&path)?;
     let opened = dynoxide::Database::new(&path.to_string_lossy());
     let database = opened.map_err(|e| {
         anyhow::anyhow!(
@@ -215,7 +223,8 @@ pub(crate) async fn open_store(
         .disable_bulk_loading()
         .map_err(|e| anyhow::anyhow!("cannot set up the store {}: {e}", path.display()))?;
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
-    let store = Store::embedded(listener.local_addr()?);
+    let file = store_file::overwrite_on_request(path.clone(), database.clone());
+    let store = Store::embedded(listener.local_addr()?).with_file(file);
     let task = tokio::spawn(async move {
         let until = async move {
             // An error is the sender's end: the stack is gone.
@@ -229,6 +238,7 @@ pub(crate) async fn open_store(
         .ensure_tables()
         .await
         .context("cannot set up the store")?;
+    store_file::store_format(&path)?;
     Ok((store, task))
 }
 
@@ -240,11 +250,12 @@ async fn resume(
 ) -> anyhow::Result<()> {
     for listed in services.store.integrations().await? {
         let integration = services.store.integration(listed.tenant_id).await?;
-        let Some(integration) = integration.filter(|known| !known.paused && !known.deleting) else {
+        let Some(integration) = integration.filter(goes_on) else {
             continue;
         };
         let sync = &integration.sync;
-        let interrupted = sync.started_at.is_some()
+        let interrupted = integration.deleting
+            || sync.started_at.is_some()
             || sync.requested_at > sync.last_started_at
             || integration.look_again_at(now()).is_some();
         let cadence = jiff::SignedDuration::from_mins(i64::from(integration.cadence_minutes));
@@ -260,6 +271,11 @@ async fn resume(
         }
     }
     Ok(())
+}
+
+/// Whether a schedule is set for an integration: for its syncs, or until its deletion is done.
+fn goes_on(integration: &Integration) -> bool {
+    integration.deleting || (!integration.paused && integration.unreadable.is_none())
 }
 
 async fn look_at_credentials(services: Services) {

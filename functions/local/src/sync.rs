@@ -17,7 +17,8 @@ async fn sync(api: &Api, options: &Sync) -> anyhow::Result<()> {
     let path = format!("/api/v1/integrations/{}", options.tenant);
     let before = api.get(&path).await?;
     let since = before["sync"]["finished_at"].as_str().map(str::to_owned);
-    api.call(Method::POST, &format!("{path}/sync"), None)
+    let full = serde_json::json!({"full": options.full});
+    api.call(Method::POST, &format!("{path}/sync"), Some(&full))
         .await?;
     let integration = report::watch(api, options.tenant, since, &MultiProgress::new()).await?;
     report::print(&integration);

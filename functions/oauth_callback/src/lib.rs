@@ -109,7 +109,9 @@ async fn callback(
             match take_note(&context.services, tenant, given).await {
                 Ok(Some(name)) if given => page::given(tenant, &name),
                 Ok(Some(name)) => page::nothing_said(tenant, &name),
-                Ok(None) => page::bad_state("The integration was deleted meanwhile."),
+                Ok(None) => {
+                    page::bad_state("The integration was deleted meanwhile, or is being deleted.")
+                }
                 Err(error) => {
                     tracing::error!(tenant.id = %tenant, error, "the consent could not be noted");
                     page::unavailable()
@@ -127,12 +129,19 @@ fn read(parameters: &[(String, String)]) -> Result<ConsentAnswer, NotAnAnswer> {
 const NOT_GIVEN: &str = "Microsoft says that consent was not given. Nothing was changed; choose Authorize to try again, and sign in as a Global Administrator or Privileged Role Administrator of the client's tenant.";
 
 /// Asks for a sync, which looks for the proof, and notes the hint where Microsoft says that consent
-/// was given.
+/// was given. `None` where the integration is gone, or is being deleted.
 async fn take_note(
     services: &Services,
     tenant: TenantId,
     given: bool,
 ) -> Result<Option<String>, String> {
+    let known = services.store.integration(tenant).await;
+    if known
+        .map_err(|e| e.to_string())?
+        .is_none_or(|known| known.deleting)
+    {
+        return Ok(None);
+    }
     let at = now();
     let updated = services.store.update_integration(tenant, |integration| {
         if given {

@@ -1,6 +1,10 @@
 //! What is done to an integration's credential, by an API call and by a form alike.
 
-use crate::{Context, integrations::sync_if_ready, problem::Problem};
+use crate::{
+    Context,
+    integrations::{self, sync_if_ready},
+    problem::Problem,
+};
 use jiff::Timestamp;
 use muster_domain::{
     Integration, TenantId,
@@ -81,6 +85,7 @@ pub async fn renew_by_itself(
     tenant: TenantId,
     chosen: Option<Automatic>,
 ) -> Result<Integration, Problem> {
+    integrations::find(context, tenant).await?;
     let store = &context.services.store;
     let changed = store
         .update_integration(tenant, |integration| {

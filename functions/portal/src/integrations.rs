@@ -3,7 +3,7 @@
 use crate::{
     Context,
     problem::{Problem, ProblemField},
-    view::{IntegrationView, ListedView},
+    view::{DeletionView, IntegrationView, ListedView},
 };
 use futures::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
@@ -11,14 +11,14 @@ use muster_domain::{
     Integration, TenantId, aadsts,
     collation::{self, SortKey},
     connect as fields, datasets,
+    deletion::Deletion,
     integration::Trouble,
     renewal::Automatic,
     state::{AnsweredRemoval, HeldRemoval},
 };
 use muster_platform::{
     connect::{self, ConnectError},
-    consent,
-    disconnect::{self, Disconnected},
+    consent, disconnect,
     microsoft::SignInFailure,
     queue::SyncMessage,
     renew,
@@ -81,35 +81,52 @@ pub async fn connect(context: &Context, form: fields::Form) -> Result<Integratio
     Ok(integration)
 }
 
-/// One integration.
+/// One integration, to be read or changed.
+///
+/// # Errors
+/// 404 when the tenant is not connected, 409 while it is being deleted.
+pub async fn find(context: &Context, tenant: TenantId) -> Result<Integration, Problem> {
+    let found = known(context, tenant).await?;
+    match found.deleting {
+        true => Err(Problem::deleting()),
+        false => Ok(found),
+    }
+}
+
+/// One integration, being deleted or not.
 ///
 /// # Errors
 /// 404 when the tenant is not connected.
-pub async fn find(context: &Context, tenant: TenantId) -> Result<Integration, Problem> {
+pub async fn known(context: &Context, tenant: TenantId) -> Result<Integration, Problem> {
     let found = context.services.store.integration(tenant).await?;
     found.ok_or_else(Problem::unknown_tenant)
 }
 
-/// One integration with all that is told of it.
+/// All that is told of one integration, being deleted or not.
 ///
 /// # Errors
 /// 404 when the tenant is not connected.
 pub async fn view(context: &Context, tenant: TenantId) -> Result<IntegrationView, Problem> {
-    Ok(with_view(context, tenant).await?.1)
+    let integration = known(context, tenant).await?;
+    view_of(context, &integration).await
 }
 
 /// One integration as it is stored, and all that is told of it.
 ///
 /// # Errors
-/// 404 when the tenant is not connected.
+/// 404 when the tenant is not connected, 409 while it is being deleted.
 pub async fn with_view(
     context: &Context,
     tenant: TenantId,
 ) -> Result<(Integration, IntegrationView), Problem> {
     let integration = find(context, tenant).await?;
-    let states = context.services.store.states(tenant).await?;
-    let view = IntegrationView::new(&integration, &states, muster_platform::now());
+    let view = view_of(context, &integration).await?;
     Ok((integration, view))
+}
+
+async fn view_of(context: &Context, of: &Integration) -> Result<IntegrationView, Problem> {
+    let states = context.services.store.states(of.tenant_id).await?;
+    Ok(IntegrationView::new(of, &states, muster_platform::now()))
 }
 
 /// Every integration, in the order of the names.
@@ -157,19 +174,12 @@ pub async fn authorize(
     Ok(consent::authorize_url(&context.services, integration, session).await?)
 }
 
-/// Asks for a sync now; when it was asked for.
+/// Asks for a sync now, and where it is full, for everything to be read again; when it was asked for.
 ///
 /// # Errors
 /// 409 when the integration is paused, being deleted, or awaits consent.
-pub async fn sync(context: &Context, tenant: TenantId) -> Result<Timestamp, Problem> {
+pub async fn sync(context: &Context, tenant: TenantId, full: bool) -> Result<Timestamp, Problem> {
     let integration = find(context, tenant).await?;
-    if integration.deleting {
-        return Err(Problem::conflict(
-            "urn:muster:problem:deleting",
-            "The integration is being deleted",
-            "This integration is being deleted, so nothing is read for it any more.",
-        ));
-    }
     if integration.paused {
         return Err(Problem::conflict(
             "urn:muster:problem:paused",
@@ -184,15 +194,22 @@ pub async fn sync(context: &Context, tenant: TenantId) -> Result<Timestamp, Prob
             "An administrator of the tenant has not consented yet, so there is nothing to read. Authorize the app first.",
         ));
     }
-    request_sync(context, tenant).await
+    request_sync(context, tenant, full).await
 }
 
-async fn request_sync(context: &Context, tenant: TenantId) -> Result<Timestamp, Problem> {
+async fn request_sync(
+    context: &Context,
+    tenant: TenantId,
+    full: bool,
+) -> Result<Timestamp, Problem> {
     let now = muster_platform::now();
     let store = &context.services.store;
     store
         .update_integration(tenant, |integration| {
             integration.sync.requested_at = Some(now);
+            if full {
+                integration.read_again_at = Some(now);
+            }
         })
         .await?
         .ok_or_else(Problem::unknown_tenant)?;
@@ -206,8 +223,9 @@ pub(crate) async fn sync_if_ready(
     context: &Context,
     integration: &Integration,
 ) -> Result<(), Problem> {
-    if !integration.paused && !integration.deleting && integration.connected_at.is_some() {
-        request_sync(context, integration.tenant_id).await?;
+    let reads = !integration.paused && !integration.deleting && integration.unreadable.is_none();
+    if reads && integration.connected_at.is_some() {
+        request_sync(context, integration.tenant_id, false).await?;
     }
     Ok(())
 }
@@ -377,10 +395,36 @@ pub async fn check_again(context: &Context, tenant: TenantId) -> Result<(), Prob
     Ok(())
 }
 
-/// Deletes an integration with its schedule, secret and data.
+/// Deletes an integration with its schedule, secret and data: to the end where that is little work, and
+/// otherwise in the background.
 ///
 /// # Errors
 /// When a part does not go; asking again goes on.
-pub async fn delete(context: &Context, tenant: TenantId) -> Result<Disconnected, Problem> {
-    Ok(disconnect::disconnect(&context.services, tenant).await?)
+pub async fn delete(context: &Context, tenant: TenantId) -> Result<DeletionView, Problem> {
+    let deletion = disconnect::disconnect(&context.services, tenant).await?;
+    Ok(DeletionView::new(tenant, &deletion, true))
+}
+
+/// How far the deletion of a tenant is, or its receipt.
+///
+/// # Errors
+/// 404 when the tenant is not being deleted, and no receipt is kept.
+pub async fn deletion(context: &Context, tenant: TenantId) -> Result<DeletionView, Problem> {
+    let integration = context.services.store.integration(tenant).await?;
+    let deletion = disconnect::progress(&context.services, tenant).await?;
+    let under_way = integration.as_ref().filter(|known| known.deleting);
+    // The item of a deletion is stored after the mark on the integration.
+    let deletion = match under_way {
+        Some(known) => Some(
+            deletion
+                .filter(|of| of.is_of(known))
+                .unwrap_or_else(|| Deletion {
+                    name: known.name.clone(),
+                    ..Deletion::default()
+                }),
+        ),
+        None => deletion.filter(|deletion| deletion.finished_at.is_some()),
+    };
+    let deletion = deletion.ok_or_else(Problem::no_deletion)?;
+    Ok(DeletionView::new(tenant, &deletion, under_way.is_none()))
 }

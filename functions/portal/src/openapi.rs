@@ -69,9 +69,15 @@ fn describe(operation: &Operation) -> Value {
         content["text/csv"] = json!({"schema": {"type": "string"}});
     }
     let mut responses = json!({
-        status.to_string(): {"description": operation.summary, "content": content},
+        status.to_string(): {"description": operation.summary, "content": content.clone()},
         "default": problem("any other failure"),
     });
+    if operation.id == "deleteIntegration" {
+        responses["202"] = json!({
+            "description": "The background goes on; the Location header names where to look.",
+            "content": content,
+        });
+    }
     let changes = operation.method != "get";
     let always = [(401, "no good token or session")];
     let on_change = [(403, "the caller may look but not change")];
@@ -90,7 +96,7 @@ fn describe(operation: &Operation) -> Value {
     });
     if let Some(body) = operation.body {
         described["requestBody"] = json!({
-            "required": true,
+            "required": body != "Sync",
             "content": {"application/json": {"schema": reference(body)}},
         });
     }

@@ -9,12 +9,16 @@ use crate::{
 use axum::body::Body;
 use bytes::Bytes;
 use futures::{Stream, stream};
+use muster_domain::state::Phase;
 use muster_domain::{
     Column, Dataset, Kind, Record, TenantId, datasets,
     sku::Names,
     table::{self, BadQuery, Query, TablePage},
 };
-use muster_platform::store::{RecordPage, Store, StoreError};
+use muster_platform::{
+    damage,
+    store::{RecordPage, Store, StoreError},
+};
 use serde_json::Value;
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -105,6 +109,8 @@ pub struct Page {
     pub matched: Option<u64>,
     /// The names of the tenant's SKUs.
     pub names: Arc<Names>,
+    /// What was seen of the stored records.
+    pub seen: Seen,
 }
 
 impl Page {
@@ -127,6 +133,49 @@ impl Page {
     }
 }
 
+/// What was seen of a dataset's stored records.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Seen {
+    /// Records that were read.
+    rows: u64,
+    /// Records that are not as they were written.
+    altered: u64,
+    /// Whether that is all there are.
+    all: bool,
+}
+
+impl Seen {
+    fn take(&mut self, page: &RecordPage) {
+        let altered = page.altered.len() as u64;
+        self.rows += page.records.len() as u64 + altered;
+        self.altered += altered;
+    }
+
+    /// Notes what is missing or altered, so that it is read again. `counted` is how many records there
+    /// should be.
+    pub async fn check(
+        self,
+        store: &Store,
+        tenant: TenantId,
+        dataset: &Dataset,
+        counted: Option<u64>,
+    ) {
+        let missing = self.all && counted.is_some_and(|counted| self.rows < counted);
+        if !missing && self.altered == 0 {
+            return;
+        }
+        let noted = damage::note(store, tenant, dataset.name, muster_platform::now());
+        if let Err(error) = noted.await {
+            tracing::error!(tenant.id = %tenant, dataset = dataset.name, %error, "damaged records were not noted");
+        }
+    }
+}
+
+/// How many records of a dataset there should be, while nobody writes them.
+pub fn counted(view: &DatasetView) -> Option<u64> {
+    view.records.filter(|_| view.state == Phase::Fresh)
+}
+
 /// Reads one page. In key order it stops when the page is full; sorted it passes all records by,
 /// keeping no more than a page of them.
 ///
@@ -139,11 +188,12 @@ pub async fn page(context: &Context, tenant: TenantId, query: Query) -> Result<P
     let mut page = query.page();
     let from_the_start = query.start_after().is_none();
     let mut after = query.start_after().map(str::to_owned);
-    let mut to_the_end = true;
+    let (mut to_the_end, mut seen) = (true, Seen::default());
     loop {
         let read = store
             .records_after(tenant, query.dataset(), after.as_deref())
             .await?;
+        seen.take(&read);
         for record in read.records {
             page.offer(record);
             if page.full_in_key_order() {
@@ -166,6 +216,10 @@ pub async fn page(context: &Context, tenant: TenantId, query: Query) -> Result<P
         records,
         next_cursor: next.as_deref().map(cursor),
         matched: (from_the_start && to_the_end).then_some(matched),
+        seen: Seen {
+            all: from_the_start && to_the_end,
+            ..seen
+        },
     })
 }
 
@@ -196,12 +250,17 @@ pub async fn csv(
     }
     let header = head(query.dataset());
     if !query.is_sorted() {
-        let rest = pages(store, tenant, query, first);
+        let rest = pages(store, tenant, query, counted(view), first);
         return Ok(Body::from_stream(prepend(header, rest)));
     }
     let mut all = Vec::new();
     let mut page = first;
+    let mut seen = Seen {
+        all: true,
+        ..Seen::default()
+    };
     loop {
+        seen.take(&page);
         all.extend(
             page.records
                 .into_iter()
@@ -214,6 +273,7 @@ pub async fn csv(
     }
     let dataset = query.dataset();
     let names = Arc::clone(query.names());
+    seen.check(&store, tenant, dataset, counted(view)).await;
     let mut sorted = query.sorted(all).into_iter();
     let chunks = std::iter::from_fn(move || {
         let chunk: Vec<Record> = sorted.by_ref().take(1000).collect();
@@ -260,10 +320,15 @@ fn pages(
     store: Store,
     tenant: TenantId,
     query: Query,
+    counted: Option<u64>,
     first: RecordPage,
 ) -> impl Stream<Item = Result<Bytes, StoreError>> {
-    let state = (store, query, Next::Have(first));
-    stream::try_unfold(state, move |(store, query, at)| async move {
+    let seen = Seen {
+        all: true,
+        ..Seen::default()
+    };
+    let state = (store, query, Next::Have(first), seen);
+    stream::try_unfold(state, move |(store, query, at, mut seen)| async move {
         let page = match at {
             Next::Have(page) => page,
             Next::Read(after) => {
@@ -272,8 +337,12 @@ fn pages(
                     tracing::error!(%error, tenant.id = %tenant, "an export broke off");
                 })?
             }
-            Next::End => return Ok(None),
+            Next::End => {
+                seen.check(&store, tenant, query.dataset(), counted).await;
+                return Ok(None);
+            }
         };
+        seen.take(&page);
         let matching: Vec<Record> = page
             .records
             .into_iter()
@@ -281,7 +350,7 @@ fn pages(
             .collect();
         let bytes = lines(query.dataset(), &matching, query.names());
         let at = page.next.map_or(Next::End, Next::Read);
-        Ok(Some((bytes, (store, query, at))))
+        Ok(Some((bytes, (store, query, at, seen))))
     })
 }
 

@@ -99,6 +99,11 @@ async fn every_documented_path_answers() {
                 .replace("{record}", &user);
             // Looked at as a viewer: a change is refused, which shows that its route is there.
             let answer = portal.bearer(VIEWER).send(method, &path, None).await;
+            if path.ends_with("/deletion") {
+                let told = answer.json()["detail"].to_string();
+                assert!(told.contains("is not being deleted"), "{path}: {told}");
+                continue;
+            }
             let there = if method == "get" { 200 } else { 403 };
             assert_eq!(answer.status.as_u16(), there, "{method} {path}");
         }

@@ -11,6 +11,7 @@ use muster_domain::{
     Dataset, DatasetState,
     index::{self, Index, IndexMark, Mark, PAIR_BYTES, Unsaved},
     plan::From,
+    state::{Phase, Repaired},
 };
 use muster_platform::store::{StoreError, Units};
 
@@ -21,8 +22,35 @@ pub(crate) struct Indexed {
     mark: Option<IndexMark>,
     /// When the index was made from the stored records.
     made_at: Timestamp,
+    /// What the stored records were found to be, where the index was made from them.
+    pub checked: Option<Checked>,
     /// What a delta round changed: each record's key hash, with its mark unless it is gone.
     pub changed: Vec<(u64, Option<Mark>)>,
+}
+
+/// The stored records of a dataset, looked at one by one.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Checked {
+    /// How many there are.
+    rows: u64,
+    /// How many of them are not what was written.
+    altered: u64,
+}
+
+impl Checked {
+    /// What is wrong with the records, which a state that was stored after a whole run counts.
+    pub fn against(self, stored: &DatasetState, now: Timestamp) -> Option<Repaired> {
+        let counted = stored.phase == Phase::Fresh && stored.complete.is_some();
+        let missing = match counted {
+            true => stored.records.saturating_sub(self.rows),
+            false => 0,
+        };
+        (missing + self.altered > 0).then_some(Repaired {
+            at: now,
+            missing,
+            altered: self.altered,
+        })
+    }
 }
 
 impl Indexed {
@@ -32,6 +60,7 @@ impl Indexed {
         Self {
             made_at: mark.as_ref().map_or(now, |mark| mark.made_at),
             mark,
+            checked: None,
             changed: Vec::new(),
         }
     }
@@ -62,8 +91,12 @@ impl Indexed {
             None => {
                 self.mark = None;
                 self.made_at = muster_platform::now();
-                let (index, read) = store.index_anew(run.tenant, dataset).await?;
+                let (index, read, altered) = store.index_anew(run.tenant, dataset).await?;
                 units += read;
+                self.checked = Some(Checked {
+                    rows: index.len(),
+                    altered,
+                });
                 index
             }
         };

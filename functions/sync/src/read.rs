@@ -117,6 +117,12 @@ impl<'a> Reading<'a> {
         state.last_attempt_at = Some(began);
         state.run = Counters::default();
         let (held, mut units) = indexed.held(run, dataset, from).await?;
+        if let Some(checked) = indexed.checked {
+            state.repaired = checked.against(&stored, began);
+            if let Some(found) = state.repaired {
+                tracing::error!(tenant.id = %run.tenant, dataset = dataset.name, missing = found.missing, altered = found.altered, "stored records are not as they were written; they are read again");
+            }
+        }
         let (moves, read) = Moves::begin(run, dataset).await?;
         units += read;
         let counted = match from {

@@ -16,8 +16,10 @@ use muster_domain::{
     state::{Counters, Phase},
 };
 use muster_platform::{
-    Services, alerting, now,
-    queue::QueueError,
+    Services, alerting,
+    disconnect::{self, DisconnectError},
+    now,
+    queue::{QueueError, SyncMessage},
     schedule::ScheduleError,
     store::{Lease, StoreError},
     vault::VaultError,
@@ -37,6 +39,8 @@ pub enum Outcome {
     Done,
     /// Some of it is left; the message was sent again.
     ToBeContinued,
+    /// The integration was being deleted, and is gone now.
+    Deleted,
 }
 
 /// Why a run failed as a whole; its message comes again.
@@ -57,6 +61,9 @@ pub enum SyncError {
     /// The queue did not take the message that goes on.
     #[error("the queue: {0}")]
     Queue(#[from] QueueError),
+    /// The deletion of the integration stopped; it goes on with the next message.
+    #[error("the deletion: {0}")]
+    Deletion(#[from] DisconnectError),
     /// The schedule did not take the time to come back at.
     #[error("the schedule: {0}")]
     Schedule(#[from] ScheduleError),
@@ -78,9 +85,13 @@ pub async fn sync_tenant(
     deadline: Option<SystemTime>,
 ) -> Result<Outcome, SyncError> {
     let services = &context.services;
+    let clock = Clock::new(deadline, context.stopping.clone());
     let known = services.store.integration(tenant).await?;
-    let Some(known) = known.filter(|known| !known.paused && !known.deleting) else {
-        tracing::info!(tenant.id = %tenant, "nothing to sync: the tenant is paused or gone");
+    if known.as_ref().is_none_or(|known| known.deleting) {
+        return delete(services, tenant, &clock).await;
+    }
+    let Some(known) = known.filter(|known| !known.paused && known.unreadable.is_none()) else {
+        tracing::info!(tenant.id = %tenant, "nothing to sync: the tenant is paused, or its item cannot be read");
         return Ok(Outcome::Nothing);
     };
     if sent_at.is_some_and(|sent_at| known.sync.overtook(sent_at)) {
@@ -97,7 +108,6 @@ pub async fn sync_tenant(
         .begin_sync(tenant, &context.owner, now())
         .await?
         .ok_or(SyncError::Busy)?;
-    let clock = Clock::new(deadline, context.stopping.clone());
     let ended = tokio::select! {
         ended = run(services, &known, lease.clone(), clock) => ended,
         lost = keep(services, &lease) => Err(lost),
@@ -116,6 +126,31 @@ pub async fn sync_tenant(
         tracing::error!(tenant.id = %tenant, %error, "alerts were not looked at");
     }
     ended
+}
+
+/// Goes on with the deletion of a tenant. A message for a tenant that is gone, or was never there, is
+/// about nothing.
+async fn delete(
+    services: &Services,
+    tenant: TenantId,
+    clock: &Clock,
+) -> Result<Outcome, SyncError> {
+    let deletion = match disconnect::go_on(services, tenant, || clock.over()).await {
+        Err(DisconnectError::Unknown) => {
+            tracing::info!(tenant.id = %tenant, "nothing to sync: the tenant is gone");
+            return Ok(Outcome::Nothing);
+        }
+        deletion => deletion?,
+    };
+    if deletion.finished_at.is_some() {
+        return Ok(Outcome::Deleted);
+    }
+    // A process that is stopping goes on when it starts again.
+    if !clock.stopping() {
+        let message = SyncMessage { tenant_id: tenant };
+        services.queue.send(message).await?;
+    }
+    Ok(Outcome::ToBeContinued)
 }
 
 /// Keeps the lease for as long as it can; returns when it is lost.
@@ -154,6 +189,11 @@ async fn run(
         states
             .iter_mut()
             .for_each(|state| state.distrust(contested_at));
+    }
+    for state in states.iter_mut() {
+        if let Some(asked) = integration.read_again_since(&state.dataset, now()) {
+            state.read_again(asked);
+        }
     }
     let began = lease.began_at.unwrap_or_else(now);
     let plan = plan::plan(&integration, states, now());

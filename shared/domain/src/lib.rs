@@ -15,6 +15,7 @@ pub mod consent_answer;
 pub mod count;
 pub mod dataset;
 pub mod datasets;
+pub mod deletion;
 pub mod documentation;
 pub mod expiry;
 pub mod fault;

@@ -101,6 +101,10 @@ fn due_at(
     now: Timestamp,
 ) -> Option<Timestamp> {
     let state = state?;
+    let again = integration.read_again_since(dataset.name, now);
+    if again.is_some_and(|asked| state.is_older_than(asked)) {
+        return None;
+    }
     let asked = integration.sync.requested_at;
     let last = state.last_attempt_at?;
     let unfinished = !matches!(state.phase, Phase::Fresh) && state.verdict.allows();

@@ -28,7 +28,9 @@ pub struct SecretPolicy {
 pub enum PolicySource {
     /// The policy itself was read.
     Policy,
-    /// Microsoft refused a new secret, or gave one of a shorter life than was asked for.
+    /// Microsoft refused a new secret, or gave one of a shorter life than was asked for. A word that
+    /// only a newer version knows is read as this.
+    #[serde(other)]
     Answer,
 }
 

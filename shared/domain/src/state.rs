@@ -67,9 +67,17 @@ pub struct DatasetState {
     /// The last question of that kind that a person answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answered_removal: Option<AnsweredRemoval>,
+    /// What the last check of the stored records found, where it found anything. They were read again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repaired: Option<Repaired>,
+    /// Whether the stored state cannot be read, so that nothing is known of the dataset.
+    #[serde(skip)]
+    pub unreadable: bool,
 }
 
 /// What a dataset is doing, or how its last run ended.
+///
+/// A word that only a newer version knows is read as `Incomplete`: the next sync reads the dataset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
@@ -79,12 +87,13 @@ pub enum Phase {
     Running,
     /// Read whole.
     Fresh,
-    /// Read in part or not at all; what is held is older, and kept.
-    Incomplete,
     /// Not read, for the reason in the verdict.
     Blocked,
     /// Switched off for this tenant.
     Off,
+    /// Read in part or not at all; what is held is older, and kept.
+    #[serde(other)]
+    Incomplete,
 }
 
 impl Phase {
@@ -237,6 +246,17 @@ pub struct AnsweredRemoval {
     pub by: String,
 }
 
+/// Stored records that were not as they had been written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Repaired {
+    /// When that was found.
+    pub at: Timestamp,
+    /// Records that were counted and not there.
+    pub missing: u64,
+    /// Records whose digest was not that of their columns.
+    pub altered: u64,
+}
+
 /// How long a worker that was taken over may go on writing: a function's longest run, fifteen
 /// minutes, and as much again for clocks that differ.
 pub const STALE_WORKER_LIFE: SignedDuration = SignedDuration::from_mins(30);
@@ -244,8 +264,12 @@ pub const STALE_WORKER_LIFE: SignedDuration = SignedDuration::from_mins(30);
 impl DatasetState {
     /// A dataset of which nothing is known yet.
     pub fn new(dataset: &Dataset) -> Self {
+        Self::named(dataset.name)
+    }
+
+    fn named(name: &str) -> Self {
         Self {
-            dataset: dataset.name.to_owned(),
+            dataset: name.to_owned(),
             verdict: Verdict::Allowed,
             phase: Phase::Waiting,
             trouble: None,
@@ -265,6 +289,21 @@ impl DatasetState {
             held_removal: None,
             removal_allowed: false,
             answered_removal: None,
+            repaired: None,
+            unreadable: false,
+        }
+    }
+
+    /// The state of a dataset whose stored state cannot be read. The next sync reads the dataset from
+    /// its start, and stores a state that can.
+    pub fn unreadable(name: &str, item: &str, why: &str) -> Self {
+        Self {
+            phase: Phase::Incomplete,
+            trouble: Some(format!(
+                "The stored state of this dataset cannot be read (item `{item}`: {why}). Its records are kept. The next sync reads the whole dataset again."
+            )),
+            unreadable: true,
+            ..Self::named(name)
         }
     }
 
@@ -281,6 +320,24 @@ impl DatasetState {
             .is_none_or(|whole| whole.began_at < safe)
         {
             self.checkpoint.delta_link = None;
+            self.index = None;
+        }
+    }
+
+    /// Whether it is to be read again from its start, as was asked then: it is not if an enumeration has
+    /// begun since.
+    pub fn is_older_than(&self, asked_at: Timestamp) -> bool {
+        let under_way = self.checkpoint.next_link.as_ref();
+        let under_way = under_way.and(self.checkpoint.began_at);
+        let whole = self.complete.as_ref().map(|whole| whole.began_at);
+        under_way.or(whole).is_none_or(|began| began < asked_at)
+    }
+
+    /// Forgets where reading goes on, and the index, where the dataset is to be read again.
+    pub fn read_again(&mut self, asked_at: Timestamp) {
+        if self.is_older_than(asked_at) {
+            self.checkpoint.delta_link = None;
+            self.checkpoint.next_link = None;
             self.index = None;
         }
     }

@@ -45,8 +45,6 @@ impl Licence {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Verdict {
-    /// Nothing is known to stand in the way.
-    Allowed,
     /// Permissions that are not granted; one entry a group, `A or B` where either would do.
     MissingPermission {
         /// The missing groups.
@@ -64,6 +62,10 @@ pub enum Verdict {
     /// The tenant holds the Intune license, and Intune was never set up in it: it has no authority for
     /// mobile device management.
     NotSetUp,
+    /// Nothing is known to stand in the way. A word that only a newer version knows is read as this:
+    /// the next sync finds out.
+    #[serde(other)]
+    Allowed,
 }
 
 impl Verdict {

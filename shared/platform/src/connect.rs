@@ -1,7 +1,7 @@
 //! Connecting a tenant: everything is proven before anything is stored.
 
 use crate::{
-    Services, certificate,
+    Services, certificate, disconnect,
     microsoft::{SignInFailure, Token, federated, hint, kind_of, mark},
     renew::{PAUSES, not_known_yet},
     store::StoreError,
@@ -9,7 +9,7 @@ use crate::{
 };
 use jiff::Timestamp;
 use muster_domain::{
-    Integration,
+    Integration, TenantId,
     aadsts::{self, Field},
     cloud::Cloud,
     connect::{Checked, FieldError, Form, Proof},
@@ -27,6 +27,9 @@ pub enum ConnectError {
     /// The tenant is connected already.
     #[error("the tenant is connected already")]
     Connected,
+    /// The integration of the tenant is being deleted.
+    #[error("the integration is being deleted")]
+    Deleting,
     /// There is no such integration.
     #[error("the tenant is not connected")]
     Unknown,
@@ -58,15 +61,7 @@ pub enum ConnectError {
 /// When anything is wrong; nothing is stored then.
 pub async fn connect(services: &Services, form: Form) -> Result<Integration, ConnectError> {
     let form = form.check().map_err(ConnectError::Fields)?;
-    if services
-        .store
-        .integration(form.tenant_id)
-        .await
-        .map_err(ConnectError::Store)?
-        .is_some()
-    {
-        return Err(ConnectError::Connected);
-    }
+    not_connected(services, form.tenant_id).await?;
     let kept = kept(services, &form).await?;
     let cloud = find_cloud(services, &form).await?;
     let token = prove(services, cloud, &form, &kept).await?;
@@ -74,6 +69,9 @@ pub async fn connect(services: &Services, form: Form) -> Result<Integration, Con
     let mut integration = Integration::new(&form, cloud, credential(&form, &kept, now), now);
     // Consent may have been given in Entra already; the token says so.
     integration.saw_roles(token.claims.roles, now);
+    disconnect::connected_again(services, form.tenant_id, now)
+        .await
+        .map_err(ConnectError::Store)?;
     services
         .store
         .create_integration(&integration)
@@ -89,10 +87,9 @@ pub async fn connect(services: &Services, form: Form) -> Result<Integration, Con
         Proof::Secret(_) | Proof::Federated => services.vault.put(form.tenant_id, &kept).await,
     };
     if let Err(error) = put {
-        let mut receipt = crate::store::Receipt::default();
         services
             .store
-            .erase(form.tenant_id, &mut receipt)
+            .remove_integration(form.tenant_id)
             .await
             .map_err(ConnectError::Store)?;
         return Err(ConnectError::Vault(error));
@@ -105,6 +102,22 @@ pub async fn connect(services: &Services, form: Form) -> Result<Integration, Con
         tracing::error!(tenant.id = %form.tenant_id, %error, "the schedule was not set; it is set again at the next change");
     }
     Ok(integration)
+}
+
+/// Whether a tenant may be connected.
+///
+/// # Errors
+/// `Connected`, or `Deleting` while its deletion is under way.
+pub(crate) async fn not_connected(
+    services: &Services,
+    tenant: TenantId,
+) -> Result<(), ConnectError> {
+    let known = services.store.integration(tenant).await;
+    match known.map_err(ConnectError::Store)? {
+        None => Ok(()),
+        Some(known) if known.deleting => Err(ConnectError::Deleting),
+        Some(_) => Err(ConnectError::Connected),
+    }
 }
 
 /// The tenant's cloud, by OpenID discovery: the one chosen first, then the others.

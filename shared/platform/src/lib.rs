@@ -10,6 +10,7 @@ pub mod certificate;
 pub mod clock;
 pub mod connect;
 pub mod consent;
+pub mod damage;
 pub mod disconnect;
 pub mod http;
 pub mod lambda_environment;

@@ -6,7 +6,7 @@
 use crate::{
     Services,
     certificate::{self, LIFE},
-    connect::ConnectError,
+    connect::{ConnectError, not_connected},
 };
 use jiff::Timestamp;
 use muster_domain::{TenantId, renewal::Offered};
@@ -41,6 +41,7 @@ fn waiting(kept: &SecretString, now: Timestamp) -> Option<Offered> {
 /// # Errors
 /// When the tenant is connected already, or the vault does not take it.
 pub async fn certificate(services: &Services, tenant: TenantId) -> Result<Offered, ConnectError> {
+    not_connected(services, tenant).await?;
     if let Some(waiting) = prepared(services, tenant).await? {
         return Ok(waiting);
     }
@@ -50,10 +51,7 @@ pub async fn certificate(services: &Services, tenant: TenantId) -> Result<Offere
     let created = vault.create(tenant, &kept).await;
     if !created.map_err(ConnectError::Vault)? {
         // Something is kept: of a connected tenant, or left by one that is not connected any more.
-        let stored = services.store.integration(tenant).await;
-        if stored.map_err(ConnectError::Store)?.is_some() {
-            return Err(ConnectError::Connected);
-        }
+        not_connected(services, tenant).await?;
         if let Some(waiting) = prepared(services, tenant).await? {
             return Ok(waiting);
         }

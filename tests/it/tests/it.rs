@@ -10,7 +10,9 @@ mod it {
     mod canary;
     mod command_line;
     mod consent_answers;
+    mod damage;
     mod data_directory;
+    mod deletion;
     mod every_credential;
     mod first_light;
     mod foreign_links;
@@ -31,5 +33,6 @@ mod it {
     mod sign_in;
     mod signed_in;
     mod tidy;
+    mod unreadable;
     mod without_a_secret;
 }

@@ -51,6 +51,8 @@ pub struct Setup {
     pub microsoft_skew: i64,
     /// What the tenant's data follow from.
     pub seed: u64,
+    /// Which tenant it is. Rigs of the same tenant share its secret.
+    pub tenant: u64,
 }
 
 impl Setup {
@@ -62,6 +64,7 @@ impl Setup {
             datasets: datasets.to_vec(),
             microsoft_skew: 0,
             seed: 7,
+            tenant: 7,
         }
     }
 }
@@ -117,8 +120,8 @@ impl Rig {
     pub async fn new(setup: &Setup) -> Result<Self> {
         let options = TenantOptions {
             consented: true,
-            // One tenant for all rigs, so that they can share a vault; its data follow from the seed.
-            ..TenantOptions::sample(7, "Soak", setup.users)
+            // One tenant for most rigs, so that they can share a vault; its data follow from the seed.
+            ..TenantOptions::sample(setup.tenant, "Soak", setup.users)
         };
         let simulator = Simulator::start(Options {
             seed: setup.seed,
@@ -461,7 +464,7 @@ fn csv(dataset: &Dataset, rows: &[Value]) -> String {
     csv
 }
 
-/// One vault for all rigs of a process, whose tenant is the same.
+/// One vault for all rigs of a process.
 fn vault() -> Result<FileVault> {
     static VAULT: OnceLock<(FileVault, TempDir)> = OnceLock::new();
     if let Some((vault, _)) = VAULT.get() {

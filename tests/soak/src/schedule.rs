@@ -141,6 +141,7 @@ impl Schedule {
             datasets,
             microsoft_skew: *dice.one(&[0, 0, 600, -600]),
             seed,
+            tenant: 7,
         };
         let workers = if dice.percent(40) {
             Workers::Sole

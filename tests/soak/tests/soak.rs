@@ -3,6 +3,7 @@
 mod soak {
     mod completeness;
     mod crash_points;
+    mod deletion;
     mod fencing;
     mod fuzz;
     mod holes;

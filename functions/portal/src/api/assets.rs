@@ -124,6 +124,9 @@ async fn list(
         return csv(&context, tenant, query, &view, muster_platform::now()).await;
     }
     let page = records::page(&context, tenant, query).await?;
+    let store = &context.services.store;
+    let counted = records::counted(&view);
+    page.seen.check(store, tenant, dataset, counted).await;
     let items: Vec<Value> = page.records.iter().map(|r| tell(dataset, r)).collect();
     Ok(Json(json!({
         "items": items,

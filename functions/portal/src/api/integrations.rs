@@ -8,7 +8,7 @@ use crate::{
     integrations::{self, Answer, Patch},
     parameters::{Body, Parameters, bad_cursor, cursor, tenant},
     problem::Problem,
-    view::{IntegrationView, OfferedView},
+    view::{DeletionView, IntegrationView, OfferedView},
 };
 use axum::{
     Json,
@@ -22,7 +22,6 @@ use muster_domain::{
     collation,
     connect::{self as fields, Form},
 };
-use muster_platform::disconnect::Disconnected;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use std::{ops::RangeInclusive, sync::Arc};
@@ -96,13 +95,31 @@ pub(super) const OPERATIONS: &[Operation] = &[
         method: "delete",
         path: "/api/v1/integrations/{tenant_id}",
         id: "deleteIntegration",
-        summary: "Delete the schedule, the secret and all data, with a receipt",
+        summary: "Delete the schedule, the secret and all data: 200 with the receipt, or 202 where the background goes on",
         query: &[],
         body: None,
-        answer: (200, "Receipt"),
+        answer: (200, "Deletion"),
         problems: &[NO_GUID, UNKNOWN],
         open: false,
         handler: || delete(remove),
+    },
+    Operation {
+        method: "get",
+        path: "/api/v1/integrations/{tenant_id}/deletion",
+        id: "getDeletion",
+        summary: "How far a deletion is; its receipt for 30 days after the end",
+        query: &[],
+        body: None,
+        answer: (200, "Deletion"),
+        problems: &[
+            NO_GUID,
+            (
+                404,
+                "the tenant is not being deleted, and no receipt is kept",
+            ),
+        ],
+        open: false,
+        handler: || get(deletion),
     },
     Operation {
         method: "post",
@@ -167,11 +184,20 @@ pub(super) const OPERATIONS: &[Operation] = &[
         method: "post",
         path: "/api/v1/integrations/{tenant_id}/sync",
         id: "requestSync",
-        summary: "Ask for a sync now",
+        summary: "Ask for a sync now; a full one reads everything again from its start",
         query: &[],
-        body: None,
+        body: Some("Sync"),
         answer: (202, "SyncRequested"),
-        problems: &[NO_GUID, UNKNOWN, (409, "paused, or awaiting consent")],
+        problems: &[
+            (
+                400,
+                "the body is not understood, or the tenant ID is no GUID",
+            ),
+            UNKNOWN,
+            (409, "paused, awaiting consent, or being deleted"),
+            (415, "the body is not JSON"),
+            (422, "a field is wrong"),
+        ],
         open: false,
         handler: || post(sync),
     },
@@ -322,8 +348,22 @@ async fn change(
 async fn remove(
     State(context): State<Arc<Context>>,
     Path(id): Path<String>,
-) -> Result<Json<Disconnected>, Problem> {
-    Ok(Json(integrations::delete(&context, tenant(&id)?).await?))
+) -> Result<Response, Problem> {
+    let tenant = tenant(&id)?;
+    let deletion = integrations::delete(&context, tenant).await?;
+    if deletion.over() {
+        return Ok(Json(deletion).into_response());
+    }
+    let location = format!("/api/v1/integrations/{tenant}/deletion");
+    let headers = [(header::LOCATION, location)];
+    Ok((StatusCode::ACCEPTED, headers, Json(deletion)).into_response())
+}
+
+async fn deletion(
+    State(context): State<Arc<Context>>,
+    Path(id): Path<String>,
+) -> Result<Json<DeletionView>, Problem> {
+    Ok(Json(integrations::deletion(&context, tenant(&id)?).await?))
 }
 
 async fn authorize(
@@ -393,8 +433,20 @@ async fn prepare_certificate(
 async fn sync(
     State(context): State<Arc<Context>>,
     Path(id): Path<String>,
+    headers: HeaderMap,
+    bytes: Bytes,
 ) -> Result<Response, Problem> {
-    let requested_at = integrations::sync(&context, tenant(&id)?).await?;
+    let tenant = tenant(&id)?;
+    let full = match bytes.is_empty() {
+        true => false,
+        false => {
+            let mut body = Body::read(&headers, &bytes, &["full"])?;
+            let full = body.flag("full").unwrap_or(false);
+            body.finish()?;
+            full
+        }
+    };
+    let requested_at = integrations::sync(&context, tenant, full).await?;
     let answer = Json(json!({"requested_at": requested_at}));
     Ok((StatusCode::ACCEPTED, answer).into_response())
 }

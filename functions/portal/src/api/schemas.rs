@@ -54,8 +54,20 @@ pub fn schemas() -> Value {
         "AuthorizeUrl",
         object(json!({"authorize_url": {"type": "string", "format": "uri"}})),
     );
+    add(
+        "Sync",
+        json!({
+            "type": "object",
+            "additionalProperties": false,
+            "properties": {"full": {
+                "type": "boolean",
+                "default": false,
+                "description": "Read everything again from its start, whatever is stored.",
+            }},
+        }),
+    );
     add("SyncRequested", object(json!({"requested_at": time()})));
-    add("Receipt", receipt());
+    add("Deletion", deletion());
     add("Summary", summary());
     add("Licenses", licenses());
     add("LicenseChoices", list_of_choices());
@@ -142,15 +154,7 @@ fn clouds() -> Value {
 }
 
 fn statuses() -> Value {
-    words(
-        [
-            Status::AwaitingConsent,
-            Status::Connected,
-            Status::NeedsAttention,
-            Status::Paused,
-        ]
-        .map(Status::name),
-    )
+    words(Status::ALL.map(Status::name))
 }
 
 fn problem() -> Value {
@@ -289,6 +293,7 @@ fn dataset_of_tenant() -> Value {
         "answered_removal": maybe(object(json!({
             "allowed": flag(), "records": whole(), "of": whole(), "at": time(), "by": text(),
         }))),
+        "repaired": maybe(object(json!({"at": time(), "missing": whole(), "altered": whole()}))),
         "completeness": maybe(object(json!({
             "began_at": time(), "ended_at": time(), "objects": whole(), "proof": text(),
             "counted": maybe(whole()),
@@ -484,15 +489,23 @@ fn listed() -> Value {
     }))
 }
 
-fn receipt() -> Value {
+fn deletion() -> Value {
     object(json!({
         "tenant_id": guid(),
+        "name": text(),
+        "status": words(["deleting", "deleted"]),
+        "asked_at": maybe(time()),
+        "finished_at": maybe(time()),
+        "kept_until": maybe(time()),
         "schedule": flag(),
         "secret": flag(),
         "records": {"type": "object", "additionalProperties": whole()},
         "changes": whole(),
         "summaries": whole(),
+        "states": whole(),
         "control_items": whole(),
+        "progress": object(json!({"records": whole(), "of": whole()})),
+        "trouble": maybe(text()),
     }))
 }
 

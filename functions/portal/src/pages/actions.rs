@@ -53,10 +53,11 @@ pub async fn authorize(
     Ok(Redirect::to(&url).into_response())
 }
 
-/// Asks for a sync.
-pub async fn sync(State(context): State<Arc<Context>>, Path(id): Path<String>, _: Form) -> Done {
+/// Asks for a sync, or for everything to be read again.
+pub async fn sync(State(context): State<Arc<Context>>, Path(id): Path<String>, form: Form) -> Done {
     let tenant = tenant(&id)?;
-    integrations::sync(&context, tenant).await?;
+    let full = form.get("full") == "true";
+    integrations::sync(&context, tenant, full).await?;
     Ok(back(tenant, "sync"))
 }
 

@@ -67,7 +67,7 @@ pub fn empty(caller: &Caller) -> Markup {
 fn tiles(clients: &[ListedView], now: Timestamp) -> Markup {
     let attention = clients
         .iter()
-        .filter(|c| c.status == Status::NeedsAttention)
+        .filter(|c| matches!(c.status, Status::NeedsAttention | Status::CannotBeRead))
         .count();
     let lapsing = clients
         .iter()

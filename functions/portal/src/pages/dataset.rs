@@ -53,6 +53,9 @@ pub async fn page(
     }
     let query = records::query(dataset, &ask.parameters(ROWS))?;
     let page = records::page(&context, tenant, query).await?;
+    let store = &context.services.store;
+    let counted = records::counted(view);
+    page.seen.check(store, tenant, dataset, counted).await;
     let shown = Shown {
         tenant,
         dataset,

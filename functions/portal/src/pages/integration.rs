@@ -17,7 +17,7 @@ use crate::{
 };
 use axum::{
     extract::{Path, RawQuery, State},
-    response::Response,
+    response::{IntoResponse, Redirect, Response},
 };
 use jiff::Timestamp;
 use maud::{Markup, html};
@@ -31,7 +31,16 @@ pub async fn page(
     Path(id): Path<String>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
-    let view = integrations::view(&context, tenant(&id)?).await?;
+    let tenant = tenant(&id)?;
+    let known = context.services.store.integration(tenant).await?;
+    if known.is_none_or(|known| known.deleting) {
+        integrations::deletion(&context, tenant)
+            .await
+            .map_err(|_| Problem::unknown_tenant())?;
+        let page = format!("{INTEGRATIONS}/{tenant}/delete");
+        return Ok(Redirect::to(&page).into_response());
+    }
+    let view = integrations::view(&context, tenant).await?;
     let query = query.unwrap_or_default();
     let mut parameters = url::form_urlencoded::parse(query.as_bytes());
     let done = parameters.find(|(name, _)| name == "done");
@@ -105,6 +114,13 @@ fn buttons(view: &IntegrationView, caller: &Caller, page: &str) -> Markup {
         @if !awaiting {
             (one("authorize", "second", "Authorize again"))
             a.button.second href=(format!("{ASSETS}/{}", view.tenant_id)) { "Assets" }
+        }
+        @if !awaiting && !view.paused {
+            form.inline method="post" action=(format!("{page}/sync")) {
+                (layout::csrf(caller))
+                input type="hidden" name="full" value="true";
+                button.second title="Reads every dataset from its start, whatever is stored" { "Read everything again" }
+            }
         }
         (one("pause", "second", if view.paused { "Resume" } else { "Pause" }))
     }

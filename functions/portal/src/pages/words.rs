@@ -94,9 +94,9 @@ pub fn expires(at: Option<Timestamp>, now: Timestamp) -> Markup {
 pub fn status(status: Status) -> Markup {
     let class = match status {
         Status::Connected => "badge good",
-        Status::NeedsAttention => "badge bad",
+        Status::NeedsAttention | Status::CannotBeRead => "badge bad",
         Status::AwaitingConsent => "badge info",
-        Status::Paused => "badge",
+        Status::Paused | Status::Deleting => "badge",
     };
     html! { span class=(class) { (status.title()) } }
 }

@@ -30,11 +30,15 @@ impl From<StoreError> for Problem {
                 tracing::error!(%error, "the store did not answer");
                 unavailable("The store did not answer. Try again in a moment.")
             }
-            StoreError::Unreadable(_) => {
+            StoreError::Unreadable(ref what) => {
                 tracing::error!(%error, "a stored item cannot be read");
-                Self::new(
-                    StatusCode::INTERNAL_SERVER_ERROR,
-                    "A stored item cannot be read; the log says which. If this installation was downgraded, run the newer version again.",
+                Self::named(
+                    StatusCode::CONFLICT,
+                    "urn:muster:problem:cannot-be-read",
+                    "A stored item cannot be read",
+                    format!(
+                        "A stored item cannot be read: {what}. If this installation was downgraded, run the newer version again."
+                    ),
                 )
             }
         }
@@ -101,6 +105,7 @@ impl From<ConnectError> for Problem {
                 "The tenant is connected already",
                 "This tenant is connected already, once is enough. Open its integration to authorize it, or to replace its client secret.",
             ),
+            ConnectError::Deleting => Self::deleting(),
             ConnectError::Unknown => Self::unknown_tenant(),
             ConnectError::Unreachable(why) => {
                 tracing::warn!(why, "the sign-in service did not answer");
@@ -196,6 +201,7 @@ impl From<DisconnectError> for Problem {
             DisconnectError::Store(error) => error.into(),
             DisconnectError::Vault(error) => error.into(),
             DisconnectError::Schedule(error) => error.into(),
+            DisconnectError::Queue(error) => error.into(),
         }
     }
 }

@@ -7,7 +7,7 @@ use axum::{
     http::{HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use muster_domain::connect::FieldError;
+use muster_domain::{connect::FieldError, integration::DELETING};
 use muster_platform::oidc::{NotProven, Settings, Unreachable};
 use serde::Serialize;
 
@@ -238,6 +238,22 @@ impl Problem {
     /// The state of things does not allow it.
     pub fn conflict(kind: &'static str, title: &'static str, detail: impl Into<String>) -> Self {
         Self::named(StatusCode::CONFLICT, kind, title, detail)
+    }
+
+    /// There is neither a deletion under way nor a receipt.
+    pub fn no_deletion() -> Self {
+        Self::not_found(
+            "This tenant is not being deleted, and no receipt of a deletion is kept. A receipt is kept for 30 days.",
+        )
+    }
+
+    /// The integration is being deleted.
+    pub fn deleting() -> Self {
+        Self::conflict(
+            "urn:muster:problem:deleting",
+            "The integration is being deleted",
+            DELETING,
+        )
     }
 
     /// A sync has the tenant's lease.

@@ -1,8 +1,10 @@
 //! An integration as it is told, by the API and on the pages alike.
 
 mod credential;
+mod deletion;
 
 pub use credential::{CredentialView, OfferedView};
+pub use deletion::DeletionView;
 
 use jiff::Timestamp;
 use muster_domain::{
@@ -12,7 +14,7 @@ use muster_domain::{
     figure::{Figure, Source},
     integration::{PermissionState, Problem, Status},
     report::ReportRows,
-    state::{AnsweredRemoval, Completeness, Counters, HeldRemoval, Phase},
+    state::{AnsweredRemoval, Completeness, Counters, HeldRemoval, Phase, Repaired},
     summary::Counts,
 };
 use serde::Serialize;
@@ -102,6 +104,8 @@ pub struct DatasetView {
     pub removal_allowed: bool,
     /// The last answer to such a question: what, when, by whom.
     pub answered_removal: Option<AnsweredRemoval>,
+    /// What the last check of the stored records found, where it found anything.
+    pub repaired: Option<Repaired>,
     /// The last enumeration that was proven complete: when, how many objects, proven how.
     pub completeness: Option<Completeness>,
     /// The time at which the stored records were last known to be complete.
@@ -264,6 +268,9 @@ impl IntegrationView {
     }
 }
 
+/// What is told of a dataset whose stored records were found damaged, until they are read again.
+const DAMAGED: &str = "Some stored records are missing, or are not as they were written, and are left out. The next sync reads the whole dataset again. Choose Sync now to have it read at once.";
+
 impl DatasetView {
     /// Tells of one dataset; one that never ran is told of by its permissions.
     pub fn new(
@@ -280,6 +287,9 @@ impl DatasetView {
             (_, missing @ Verdict::MissingPermission { .. }) => missing,
             (other, _) => other.clone(),
         };
+        let damaged = integration.damaged.get(dataset.name);
+        let damaged = damaged.filter(|found| state.is_older_than(**found));
+        let damaged = damaged.map(|_| DAMAGED.to_owned());
         let enabled = !integration
             .datasets_off
             .iter()
@@ -296,12 +306,13 @@ impl DatasetView {
             last_attempt_at: state.last_attempt_at,
             state: if enabled { state.phase } else { Phase::Off },
             progress: Progress::new(&state.run),
-            trouble: state.trouble,
+            trouble: state.trouble.or(damaged),
             notes: state.asking.notes(dataset),
             enabled,
             held_removal: state.held_removal,
             removal_allowed: state.removal_allowed,
             answered_removal: state.answered_removal,
+            repaired: state.repaired,
             completeness: state.complete,
             rows: state.rows,
             dataset,

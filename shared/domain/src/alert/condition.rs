@@ -4,6 +4,7 @@ use super::Settings;
 use crate::{
     DatasetState, Integration, Permission, Verdict, datasets,
     expiry::{Certainty, ExpirySource, days_left},
+    integration::Unreadable,
     state::Phase,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -40,6 +41,10 @@ pub fn conditions(
     now: Timestamp,
 ) -> Vec<Condition> {
     let mut found = Vec::new();
+    if let Some(unreadable) = &integration.unreadable {
+        found.push(cannot_be_read(integration, unreadable));
+        return found;
+    }
     if integration.connected_at.is_none() {
         return found;
     }
@@ -52,6 +57,23 @@ pub fn conditions(
     found.extend(old_data(integration, states, settings, now));
     found.extend(states.iter().filter_map(|state| held(integration, state)));
     found
+}
+
+fn cannot_be_read(integration: &Integration, unreadable: &Unreadable) -> Condition {
+    let name = &integration.name;
+    Condition {
+        key: "cannot_be_read".to_owned(),
+        about: unreadable.item.clone(),
+        step: 0,
+        urgent: true,
+        subject: format!("{name}: what is stored cannot be read"),
+        sentence: format!(
+            "{name}: item `{}` of tenant {} cannot be read: {}. Nothing is synced for this client. If Muster was downgraded, run the newer version again.",
+            unreadable.item, integration.tenant_id, unreadable.why
+        ),
+        by: None,
+        place: "",
+    }
 }
 
 /// Whether an integration is one that is told of at all.

@@ -137,7 +137,9 @@ pub enum ExpirySource {
     Entra,
     /// A person entered it.
     Entered,
-    /// Nobody knows: six months from connection, the shortest of Entra's usual choices.
+    /// Nobody knows: six months from connection, the shortest of Entra's usual choices. A word that
+    /// only a newer version knows is read as this.
+    #[serde(other)]
     Assumed,
 }
 
@@ -160,8 +162,9 @@ pub enum Certainty {
     Certain,
     /// Several could be ours: it is the earliest of their dates.
     Likely,
-    /// Nothing proves it.
+    /// Nothing proves it. A word that only a newer version knows is read as this.
     #[default]
+    #[serde(other)]
     Unproven,
 }
 

@@ -1,8 +1,10 @@
 //! The connection to one tenant.
 
 mod problems;
+mod salvage;
 mod sign_in_wait;
 
+pub use problems::DELETING;
 pub use sign_in_wait::SignInWait;
 
 use crate::{
@@ -15,6 +17,7 @@ use crate::{
 };
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// The connection to one tenant, without its secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,18 +35,25 @@ pub struct Integration {
     /// Whether a person has paused it.
     #[serde(default)]
     pub paused: bool,
-    /// Whether it is being deleted: nothing is read for it any more.
+    /// Whether it is being deleted: nothing is read for it any more, and every change is refused.
     #[serde(default)]
     pub deleting: bool,
+    /// What of its stored item cannot be read. Nothing is synced or changed until it can.
+    #[serde(skip)]
+    pub unreadable: Option<Unreadable>,
     /// When it was connected.
     pub created_at: Timestamp,
     /// What is known of its credential.
     pub credential: Credential,
-    /// The roles of the last token.
-    #[serde(default)]
+    /// The roles of the last token. Roles that only a newer version knows are passed over.
+    #[serde(default, deserialize_with = "known_permissions")]
     pub roles: Vec<Permission>,
     /// Permissions that were granted once and are not any more.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "known_permissions",
+        skip_serializing_if = "Vec::is_empty"
+    )]
     pub lost: Vec<Permission>,
     /// When that token was minted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -82,12 +92,27 @@ pub struct Integration {
     /// A certificate that waits to be uploaded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub offered: Option<Offered>,
+    /// When a person last asked for everything to be read again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub read_again_at: Option<Timestamp>,
+    /// Datasets of which stored records were found missing or altered, and when.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub damaged: BTreeMap<String, Timestamp>,
     /// The sync.
     #[serde(default)]
     pub sync: SyncState,
     /// Counts for the list of all clients.
     #[serde(default)]
     pub glance: crate::summary::Counts,
+}
+
+/// A stored item that this version cannot read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unreadable {
+    /// The item's sort key.
+    pub item: String,
+    /// What is wrong with it.
+    pub why: String,
 }
 
 /// A trouble with when it began.
@@ -111,9 +136,35 @@ pub enum Status {
     NeedsAttention,
     /// A person has paused it.
     Paused,
+    /// It is being deleted.
+    Deleting,
+    /// Its stored item cannot be read.
+    CannotBeRead,
+}
+
+/// Reads permissions by name and passes over those that this version does not know.
+fn known_permissions<'de, D: serde::Deserializer<'de>>(
+    from: D,
+) -> Result<Vec<Permission>, D::Error> {
+    let names = Vec::<String>::deserialize(from)?;
+    Ok(names
+        .iter()
+        .filter_map(|name| Permission::ALL.iter().find(|known| known.value() == name))
+        .copied()
+        .collect())
 }
 
 impl Status {
+    /// Every status.
+    pub const ALL: [Self; 6] = [
+        Self::AwaitingConsent,
+        Self::Connected,
+        Self::NeedsAttention,
+        Self::Paused,
+        Self::Deleting,
+        Self::CannotBeRead,
+    ];
+
     /// The word in the API.
     pub fn name(self) -> &'static str {
         match self {
@@ -121,6 +172,8 @@ impl Status {
             Self::Connected => "connected",
             Self::NeedsAttention => "needs_attention",
             Self::Paused => "paused",
+            Self::Deleting => "deleting",
+            Self::CannotBeRead => "cannot_be_read",
         }
     }
 
@@ -131,6 +184,8 @@ impl Status {
             Self::Connected => "Connected",
             Self::NeedsAttention => "Needs attention",
             Self::Paused => "Paused",
+            Self::Deleting => "Deleting",
+            Self::CannotBeRead => "Cannot be read",
         }
     }
 }
@@ -168,6 +223,9 @@ pub const ROLES_PATIENCE: SignedDuration = SignedDuration::from_mins(30);
 /// ask for fewer than nine on purpose.
 pub const OTHER_ROLES_PATIENCE: SignedDuration = SignedDuration::from_mins(5);
 
+/// How far ahead a time may lie before it is of a clock that was wrong.
+const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_mins(10);
+
 impl Integration {
     /// An integration just checked, without consent so far.
     pub fn new(
@@ -184,6 +242,7 @@ impl Integration {
             cadence_minutes: form.cadence_minutes,
             paused: false,
             deleting: false,
+            unreadable: None,
             created_at: now,
             credential,
             roles: Vec::new(),
@@ -200,6 +259,8 @@ impl Integration {
             renewal: None,
             secret_policy: None,
             offered: None,
+            read_again_at: None,
+            damaged: BTreeMap::new(),
             sync: SyncState::default(),
             glance: crate::summary::Counts::default(),
         }
@@ -290,6 +351,30 @@ impl Integration {
         }
     }
 
+    /// Since when a dataset is to be read again from its start, whatever is stored of it. A time that
+    /// lies ahead is of a clock that was wrong, and asks for nothing.
+    pub fn read_again_since(&self, dataset: &str, now: Timestamp) -> Option<Timestamp> {
+        let asked = [self.read_again_at, self.damaged.get(dataset).copied()];
+        let asked = asked.into_iter().flatten();
+        asked
+            .filter(|asked| asked.duration_since(now) < CLOCKS_DIFFER)
+            .max()
+    }
+
+    /// Notes that stored records of a dataset were found missing or altered; whether that is news. What
+    /// was noted a short while ago is not noted again, so that one bad record is no endless sync.
+    pub fn found_damage(&mut self, dataset: &str, now: Timestamp) -> bool {
+        let age = |at: &Timestamp| now.duration_since(*at);
+        self.damaged
+            .retain(|_, at| age(at) < SignedDuration::from_hours(8 * 24));
+        let known = self.damaged.get(dataset);
+        if known.is_some_and(|at| age(at) < SignedDuration::from_hours(1)) {
+            return false;
+        }
+        self.damaged.insert(dataset.to_owned(), now);
+        true
+    }
+
     /// Whether roles may still be on their way: consent was given a short while ago, and the
     /// token lacks some that it would bring.
     pub fn roles_may_lag(&self, now: Timestamp) -> bool {
@@ -324,7 +409,11 @@ impl Integration {
 
     /// Where it stands, for a badge.
     pub fn status(&self, states: &[DatasetState], now: Timestamp) -> Status {
-        if self.paused {
+        if self.deleting {
+            Status::Deleting
+        } else if self.unreadable.is_some() {
+            Status::CannotBeRead
+        } else if self.paused {
             Status::Paused
         } else if self
             .problems(states, now)

@@ -1,8 +1,11 @@
 //! Everything a person should know about an integration, in sentences.
 
-use super::{Integration, Problem};
-use crate::{DatasetState, Permission};
+use super::{Integration, Problem, Unreadable};
+use crate::{DatasetState, Permission, state::Repaired};
 use jiff::Timestamp;
+
+/// What is told of an integration that is being deleted, by every page and every refused call.
+pub const DELETING: &str = "This integration is being deleted, so it cannot be read, changed or synced any more. The deletion goes on by itself; its progress and its receipt are on the Delete page.";
 
 impl Integration {
     /// Everything a person should know about, the most pressing first.
@@ -16,6 +19,22 @@ impl Integration {
                 attention,
             });
         };
+        if self.deleting {
+            say("deleting", false, DELETING.to_owned(), None);
+            return problems;
+        }
+        if let Some(Unreadable { item, why }) = &self.unreadable {
+            say(
+                "cannot_be_read",
+                true,
+                format!(
+                    "What is stored of this client cannot be read: item `{item}` of tenant {}: {why}. Its records are kept and can be looked at; nothing is synced or changed. If Muster was downgraded, run the newer version again. Otherwise delete the integration and connect the tenant again.",
+                    self.tenant_id
+                ),
+                None,
+            );
+            return problems;
+        }
         if let Some(trouble) = &self.sign_in_trouble {
             say(
                 "sign_in_refused",
@@ -91,13 +110,31 @@ impl Integration {
                     Some(held.since),
                 );
             }
+            if let Some(Repaired {
+                missing,
+                altered,
+                at,
+            }) = state.repaired
+            {
+                say(
+                    "records_repaired",
+                    false,
+                    format!(
+                        "{title}: {missing} stored records were missing and {altered} were altered in the store. They were read again from Microsoft. If this comes back, check the disk that holds the data."
+                    ),
+                    Some(at),
+                );
+            }
             if let Some(trouble) = &state.trouble
                 && state.phase == crate::state::Phase::Incomplete
             {
                 // Throttling passes by itself, and nobody but Microsoft can mend a row of its report.
                 let mendable = state.next_try.is_none() && state.rows.unreadable == 0;
                 say(
-                    "incomplete",
+                    match state.unreadable {
+                        true => "cannot_be_read",
+                        false => "incomplete",
+                    },
                     mendable,
                     format!("{title}: {trouble}"),
                     state.last_attempt_at,

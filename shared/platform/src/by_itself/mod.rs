@@ -141,6 +141,7 @@ pub async fn look_at(
 fn works(integration: &Integration) -> bool {
     !integration.paused
         && !integration.deleting
+        && integration.unreadable.is_none()
         && integration.credential.kind == CredentialKind::ClientSecret
         && integration
             .roles

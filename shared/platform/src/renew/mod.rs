@@ -137,10 +137,12 @@ pub(crate) async fn find(
     tenant: TenantId,
 ) -> Result<Integration, ConnectError> {
     let found = services.store.integration(tenant).await;
-    found
-        .map_err(ConnectError::Store)?
-        .filter(|integration| !integration.deleting)
-        .ok_or(ConnectError::Unknown)
+    let found = found.map_err(ConnectError::Store)?;
+    let found = found.ok_or(ConnectError::Unknown)?;
+    match found.deleting {
+        true => Err(ConnectError::Deleting),
+        false => Ok(found),
+    }
 }
 
 async fn current_is(

@@ -1,6 +1,7 @@
 //! Small control items beside an integration, or of the account: replaced whole under a version.
 
 use super::{Item, Store, StoreError, from_json, lost_condition, number, text, to_json};
+use jiff::Timestamp;
 use muster_domain::TenantId;
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -55,17 +56,35 @@ impl Store {
         item: &str,
         control: &mut Control<T>,
     ) -> Result<bool, StoreError> {
+        self.put_control_until(of, item, control, None).await
+    }
+
+    /// The same for an item that is of no use after a time: DynamoDB removes it then.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub(super) async fn put_control_until<T: Serialize>(
+        &self,
+        of: TenantId,
+        item: &str,
+        control: &mut Control<T>,
+        expires: Option<Timestamp>,
+    ) -> Result<bool, StoreError> {
         let next = control.version + 1;
+        let mut stored = Item::from([
+            ("tenant_id".to_owned(), text(of.to_string())),
+            ("item".to_owned(), text(item)),
+            ("version".to_owned(), number(next)),
+            ("value".to_owned(), to_json(&control.value)?),
+        ]);
+        if let Some(at) = expires {
+            stored.insert("expires".to_owned(), number(at.as_second()));
+        }
         let put = self
             .at(of)
             .put_item()
             .table_name(&self.integrations)
-            .set_item(Some(Item::from([
-                ("tenant_id".to_owned(), text(of.to_string())),
-                ("item".to_owned(), text(item)),
-                ("version".to_owned(), number(next)),
-                ("value".to_owned(), to_json(&control.value)?),
-            ])));
+            .set_item(Some(stored));
         let put = match control.version {
             0 => put.condition_expression("attribute_not_exists(tenant_id)"),
             version => put

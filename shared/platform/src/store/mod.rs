@@ -11,6 +11,7 @@ mod changes;
 mod consents;
 mod control;
 mod erase;
+mod file;
 mod in_flight;
 mod indexes;
 mod integrations;
@@ -28,7 +29,7 @@ pub use batches::{Batch, Put};
 pub use changes::{ChangePage, ChangeQuery};
 pub use consents::ConsentState;
 pub use control::Control;
-pub use erase::Receipt;
+pub use file::{Overwrite, StoreFile};
 pub use leases::Lease;
 pub use records::{RecordPage, Units, Unseen};
 pub use states::{Standing, Versioned};
@@ -52,6 +53,7 @@ pub struct Store {
     tenants: Option<TenantSessions>,
     integrations: String,
     assets: String,
+    file: Option<StoreFile>,
 }
 
 /// One variant for each thing a caller does about it.
@@ -91,6 +93,7 @@ impl Store {
             tenants: Some(tenants),
             integrations,
             assets,
+            file: None,
         }
     }
 
@@ -110,6 +113,25 @@ impl Store {
             tenants: None,
             integrations: "integrations".to_owned(),
             assets: "assets".to_owned(),
+            file: None,
+        }
+    }
+
+    /// The same store, whose file is overwritten by whoever opened it.
+    #[must_use]
+    pub fn with_file(self, file: StoreFile) -> Self {
+        let file = Some(file);
+        Self { file, ..self }
+    }
+
+    /// Overwrites what the embedded store's file still holds of deleted items. On AWS there is no file.
+    ///
+    /// # Errors
+    /// When the file could not be rewritten; nothing stored is lost then.
+    pub async fn overwrite_deleted(&self) -> Result<(), StoreError> {
+        match &self.file {
+            Some(file) => file.overwrite_deleted().await,
+            None => Ok(()),
         }
     }
 
@@ -166,7 +188,11 @@ pub(crate) fn get_number<T: std::str::FromStr>(item: &Item, name: &str) -> Optio
 }
 
 pub(crate) fn partition(tenant: TenantId, what: &str) -> AttributeValue {
-    text(format!("TENANT#{tenant}#{what}"))
+    text(partition_key(tenant, what))
+}
+
+fn partition_key(tenant: TenantId, what: &str) -> String {
+    format!("TENANT#{tenant}#{what}")
 }
 
 /// Whether a conditional write lost its condition.

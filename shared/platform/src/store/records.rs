@@ -6,7 +6,7 @@ use muster_domain::{
     Dataset, Record, TenantId,
     index::{self, Index, Mark},
     moving::Moving,
-    record::Digest,
+    record::{self, Digest},
 };
 use std::collections::HashMap;
 
@@ -44,6 +44,8 @@ pub struct RecordPage {
     pub records: Vec<Record>,
     /// The key to go on after.
     pub next: Option<String>,
+    /// Keys of records that are not as they were written, and so are left out.
+    pub altered: Vec<String>,
     /// What reading it consumed.
     pub units: Units,
 }
@@ -51,12 +53,14 @@ pub struct RecordPage {
 /// The same, by key and text.
 struct TextPage {
     texts: Vec<(String, String)>,
+    altered: Vec<String>,
     next: Option<String>,
     units: Units,
 }
 
 impl Store {
-    /// The index of a dataset, made anew from every record that is stored.
+    /// The index of a dataset, made anew from every record that is stored, and how many of them are not
+    /// as they were written. Those differ from everything, and are written anew.
     ///
     /// # Errors
     /// When the store does not answer.
@@ -64,21 +68,18 @@ impl Store {
         &self,
         tenant: TenantId,
         dataset: &Dataset,
-    ) -> Result<(Index, Units), StoreError> {
-        let mut index = Index::new();
+    ) -> Result<(Index, Units, u64), StoreError> {
+        let (mut index, mut altered) = (Index::new(), 0);
+        let nothing = Mark::of(Digest([0; 16]));
         let moving = Moving::of(dataset);
         if moving.is_empty() {
             let see = |key: &str, item: &Item| {
-                let digest = item
-                    .get("h")
-                    .and_then(|h| h.as_b().ok())
-                    .and_then(|b| <[u8; 16]>::try_from(b.as_ref()).ok());
-                // A record without a readable digest differs from everything, and is written anew.
-                let digest = Digest(digest.unwrap_or_default());
-                index.stored(index::name(key), Mark::of(digest));
+                let mark = as_written(item).map(Mark::of);
+                altered += u64::from(mark.is_none());
+                index.stored(index::name(key), mark.unwrap_or(nothing));
             };
-            let units = self.each_key(tenant, dataset, "sk, h", see).await?;
-            return Ok((index, units));
+            let units = self.each_key(tenant, dataset, "sk, c, h", see).await?;
+            return Ok((index, units, altered));
         }
         let mut units = Units::default();
         let mut after: Option<String> = None;
@@ -88,9 +89,13 @@ impl Store {
             for (key, text) in page.texts {
                 index.stored(index::name(&key), moving.mark(&text));
             }
+            for key in page.altered {
+                altered += 1;
+                index.stored(index::name(&key), nothing);
+            }
             after = page.next;
             if after.is_none() {
-                return Ok((index, units));
+                return Ok((index, units, altered));
             }
         }
     }
@@ -233,12 +238,22 @@ impl Store {
         dataset: &Dataset,
         after: Option<&str>,
     ) -> Result<RecordPage, StoreError> {
-        let page = self.page(tenant, dataset, after, false).await?;
-        let records = page.texts.into_iter();
-        let records = records.map(|(key, text)| record_of(dataset, key, &text));
+        let mut page = self.page(tenant, dataset, after, false).await?;
+        let mut records = Vec::with_capacity(page.texts.len());
+        for (key, text) in page.texts {
+            match record_of(dataset, key.clone(), &text) {
+                Ok(record) => records.push(record),
+                Err(_) => page.altered.push(key),
+            }
+        }
+        if !page.altered.is_empty() {
+            let altered = page.altered.len();
+            tracing::error!(tenant.id = %tenant, dataset = dataset.name, altered, "stored records are not as they were written");
+        }
         Ok(RecordPage {
-            records: records.collect::<Result<_, _>>()?,
+            records,
             next: page.next,
+            altered: page.altered,
             units: page.units,
         })
     }
@@ -257,7 +272,7 @@ impl Store {
             .query()
             .table_name(&self.assets)
             .key_condition_expression("pk = :pk")
-            .projection_expression("sk, c")
+            .projection_expression("sk, c, h")
             .expression_attribute_values(":pk", pk.clone())
             .set_exclusive_start_key(after.map(|after| key_of(pk, after)))
             .consistent_read(consistent)
@@ -274,8 +289,14 @@ impl Store {
             .and_then(|key| get_text(key, "sk"))
             .map(str::to_owned);
         let items = got.items.unwrap_or_default();
-        let texts = items.into_iter().map(key_and_text);
-        let mut texts = texts.collect::<Result<Vec<_>, _>>()?;
+        let (mut texts, mut altered) = (Vec::with_capacity(items.len()), Vec::new());
+        for item in items {
+            match (as_written(&item), key_and_text(item)) {
+                (Some(_), Some((key, Some(text)))) => texts.push((key, text)),
+                (_, Some((key, _))) => altered.push(key),
+                (_, None) => {}
+            }
+        }
         let moving = Moving::of(dataset);
         if let ([(first, _), ..], [.., (last, _)]) = (&texts[..], &texts[..])
             && !moving.is_empty()
@@ -290,7 +311,12 @@ impl Store {
                 }
             }
         }
-        Ok(TextPage { texts, next, units })
+        Ok(TextPage {
+            texts,
+            altered,
+            next,
+            units,
+        })
     }
 
     /// One record.
@@ -303,10 +329,16 @@ impl Store {
         dataset: &Dataset,
         key: &str,
     ) -> Result<Option<Record>, StoreError> {
-        let (mut texts, _) = self.texts(tenant, dataset, &[key.to_owned()]).await?;
-        let Some(mut text) = texts.remove(key) else {
+        let keys = vec![key_of(partition(tenant, dataset.name), key)];
+        let mut units = Units::default();
+        let found = self.batch_get(tenant, keys, "sk, c, h", &mut units);
+        let Some(item) = found.await?.pop() else {
             return Ok(None);
         };
+        let altered = || StoreError::Unreadable(format!("record {key} of {}", dataset.name));
+        as_written(&item).ok_or_else(altered)?;
+        let text = key_and_text(item).and_then(|(_, text)| text);
+        let mut text = text.ok_or_else(altered)?;
         let moving = Moving::of(dataset);
         if !moving.is_empty()
             && let Some(cells) = self.packed(tenant, dataset, key).await?
@@ -317,13 +349,22 @@ impl Store {
     }
 }
 
-fn key_and_text(mut item: Item) -> Result<(String, String), StoreError> {
-    match (item.remove("sk"), item.remove("c")) {
-        (Some(AttributeValue::S(key)), Some(AttributeValue::S(text))) => Ok((key, text)),
-        _ => Err(StoreError::Unreadable(
-            "a record without key or columns".to_owned(),
-        )),
-    }
+/// The digest of a record's columns, where it is the one that was stored with them.
+fn as_written(item: &Item) -> Option<Digest> {
+    let stored = item.get("h")?.as_b().ok()?;
+    let digest = record::digest(get_text(item, "c")?);
+    (digest.0 == stored.as_ref()).then_some(digest)
+}
+
+fn key_and_text(mut item: Item) -> Option<(String, Option<String>)> {
+    let AttributeValue::S(key) = item.remove("sk")? else {
+        return None;
+    };
+    let text = match item.remove("c") {
+        Some(AttributeValue::S(text)) => Some(text),
+        _ => None,
+    };
+    Some((key, text))
 }
 
 fn record_of(dataset: &Dataset, key: String, text: &str) -> Result<Record, StoreError> {

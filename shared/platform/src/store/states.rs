@@ -3,8 +3,8 @@
 //! an integration or a state gets it as of the latest sync; nobody else puts the two together.
 
 use super::{
-    Item, Lease, Store, StoreError, from_json, get_number, get_text, leases, lost_condition,
-    number,
+    Item, Lease, Store, StoreError, from_json, get_number, get_text, integrations, leases,
+    lost_condition, number,
     packed::{from_packed_json, to_packed_json},
     text, to_json,
 };
@@ -50,7 +50,7 @@ impl Store {
     ) -> Result<Option<(Versioned, Standing)>, StoreError> {
         let all = (STATES.0, WHERE_IT_STANDS.1);
         let items = control_items(client, &self.integrations, tenant, all).await?;
-        let mut found = Found::read(&items)?;
+        let mut found = Found::read(&items);
         let integration = found.integration.take();
         Ok(integration.map(|integration| (integration, found.standing())))
     }
@@ -62,7 +62,7 @@ impl Store {
     pub async fn states(&self, tenant: TenantId) -> Result<Vec<DatasetState>, StoreError> {
         let client = self.at(tenant);
         let items = control_items(&client, &self.integrations, tenant, STATES).await?;
-        Ok(Found::read(&items)?.standing().states)
+        Ok(Found::read(&items).standing().states)
     }
 
     /// One of a list of clients, with the function's own credentials: a list of a thousand tenants
@@ -85,7 +85,7 @@ impl Store {
     ) -> Result<Option<Versioned>, StoreError> {
         let client = self.at(tenant);
         let items = control_items(&client, &self.integrations, tenant, WHERE_IT_STANDS).await?;
-        Ok(Found::read(&items)?.integration)
+        Ok(Found::read(&items).integration)
     }
 
     /// Stores what a sync leaves behind beside the states that it stored.
@@ -169,6 +169,12 @@ async fn control_items(
     Ok(items)
 }
 
+pub(super) fn unreadable(item: &Item, error: &StoreError) {
+    let tenant = get_text(item, "tenant_id").unwrap_or_default();
+    let key = get_text(item, "item").unwrap_or_default();
+    tracing::error!(tenant.id = tenant, item = key, %error, "a stored item cannot be read");
+}
+
 /// What control items say.
 #[derive(Default)]
 struct Found {
@@ -181,27 +187,35 @@ struct Found {
 }
 
 impl Found {
-    fn read(items: &[Item]) -> Result<Self, StoreError> {
+    /// An item that cannot be read costs what it says and nothing else.
+    fn read(items: &[Item]) -> Self {
         let mut found = Self::default();
         let mut began_at = None;
         for item in items {
             match get_text(item, "item").unwrap_or_default() {
-                LATEST => {
-                    found.latest = from_packed_json(item, "latest")?;
-                    found.latest_lease = get_number(item, "lease").unwrap_or(0);
-                }
+                LATEST => match from_packed_json(item, "latest") {
+                    Ok(latest) => {
+                        found.latest = latest;
+                        found.latest_lease = get_number(item, "lease").unwrap_or(0);
+                    }
+                    // Times and counters alone are in it; the states are told as they are stored.
+                    Err(error) => unreadable(item, &error),
+                },
                 "lease" => began_at = leases::began_at(item),
                 "integration" => {
-                    let version = get_number(item, "version")
-                        .ok_or_else(|| StoreError::Unreadable("version is missing".to_owned()))?;
-                    found.integration = Some(Versioned {
-                        integration: from_json(item, "integration")?,
-                        version,
+                    found.integration = integrations::read(item).map(|integration| Versioned {
+                        integration,
+                        version: get_number(item, "version").unwrap_or(0),
                     });
                 }
-                state if state.starts_with("dataset#") => {
+                key if key.starts_with("dataset#") => {
                     let lease = get_number(item, "lease").unwrap_or(0);
-                    found.states.push((lease, from_json(item, "state")?));
+                    let state = from_json(item, "state").unwrap_or_else(|error| {
+                        unreadable(item, &error);
+                        let name = key.trim_start_matches("dataset#");
+                        DatasetState::unreadable(name, key, &error.to_string())
+                    });
+                    found.states.push((lease, state));
                 }
                 _ => {}
             }
@@ -211,7 +225,7 @@ impl Found {
             found.latest.tell(integration);
         }
         found.latest.bring(&mut found.states);
-        Ok(found)
+        found
     }
 
     fn standing(self) -> Standing {

@@ -146,6 +146,21 @@ impl FileVault {
         Ok(gone[0])
     }
 
+    /// The tenants of which it holds something. A certificate that waits for its tenant to be connected
+    /// is passed over unless `certificates` counts as well.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn tenants(&self, certificates: bool) -> Result<Vec<TenantId>, VaultError> {
+        let held = self.lock().read()?.into_iter();
+        let held = held.filter_map(|(name, kept)| Some((name.parse().ok()?, kept)));
+        let counts = |kept: &str| certificates || !kept.trim_start().starts_with('{');
+        Ok(held
+            .filter(|(tenant, kept)| *tenant != TenantId::ACCOUNT && counts(kept))
+            .map(|(tenant, _)| tenant)
+            .collect())
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
         // The file is replaced whole, so a panic elsewhere cannot have left it half-written.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)

@@ -67,7 +67,14 @@ fn integrations_uses(purpose: &str) -> &'static [&'static str] {
             "PutItem",
             "Query",
         ],
-        "sync" => &["GetItem", "PutItem", "Query", "UpdateItem"],
+        "sync" => &[
+            "BatchWriteItem",
+            "DeleteItem",
+            "GetItem",
+            "PutItem",
+            "Query",
+            "UpdateItem",
+        ],
         _ => &[],
     }
 }
@@ -75,7 +82,7 @@ fn integrations_uses(purpose: &str) -> &'static [&'static str] {
 /// What each purpose asks of the tenant's secret.
 fn secret_uses(purpose: &str) -> &'static [&'static str] {
     match purpose {
-        "sync" => &["GetSecretValue"],
+        "sync" => &["DeleteSecret", "DescribeSecret", "GetSecretValue"],
         "credential" => &[
             "DescribeSecret",
             "GetSecretValue",

@@ -9,6 +9,7 @@ use super::{
     installation::{Installation, World, path, until},
 };
 use anyhow::{Context, Result, ensure};
+use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_scheduler::types::ScheduleState;
 use aws_sdk_sqs::types::MessageSystemAttributeName;
 use microsoft_simulator::{Fault, FaultKind, TenantOptions};
@@ -70,7 +71,8 @@ async fn live(world: &World, muster: &Installation, contoso: &TenantOptions) -> 
     assert_eq!(sent, json!(1), "of the message that was given up");
     dead_letters_are_sent_again(muster, contoso).await?;
     pausing_stops_the_schedule(muster, contoso).await?;
-    deleting_leaves_nothing(muster, contoso).await?;
+    a_deletion_that_was_cut_off_goes_on_by_the_queue(muster, contoso).await?;
+    deleting_leaves_the_receipt_alone(muster, contoso).await?;
     roles_allow_what_was_asked_for_and_no_more(world, muster).await?;
     no_secret_got_out(world, muster, contoso, told).await
 }
@@ -308,7 +310,57 @@ async fn pausing_stops_the_schedule(muster: &Installation, tenant: &TenantOption
     Ok(())
 }
 
-async fn deleting_leaves_nothing(muster: &Installation, tenant: &TenantOptions) -> Result<()> {
+/// A client like this one, with a secret of its own, whose deletion was killed right after it was stored.
+async fn a_deletion_that_was_cut_off_goes_on_by_the_queue(
+    muster: &Installation,
+    like: &TenantOptions,
+) -> Result<()> {
+    let dynamodb = aws_sdk_dynamodb::Client::new(&muster.administrator);
+    let secrets = aws_sdk_secretsmanager::Client::new(&muster.administrator);
+    let table = muster.stack.physical("IntegrationsTable")?;
+    let (own, other) = (like.id.to_string(), uuid::Uuid::new_v4().to_string());
+    let items = |tenant: &str| {
+        dynamodb
+            .query()
+            .table_name(table)
+            .key_condition_expression("tenant_id = :tenant")
+            .expression_attribute_values(":tenant", AttributeValue::S(tenant.to_owned()))
+            .send()
+    };
+    for mut item in items(&own).await?.items.context("control items")? {
+        for value in item.values_mut() {
+            if let AttributeValue::S(text) = value {
+                let text = text.replace(&own, &other);
+                *value = AttributeValue::S(text.replace("\"deleting\":false", "\"deleting\":true"));
+            }
+        }
+        let put = dynamodb.put_item().table_name(table).set_item(Some(item));
+        put.send().await?;
+    }
+    let secret = muster.secret(like)?.replace(&own, &other);
+    let create = secrets.create_secret().name(&secret).secret_string("spare");
+    create.send().await?;
+    let message = json!({"tenant_id": other}).to_string();
+    muster.send(&other, &message).await?;
+    until("the receipt alone is left", async || {
+        let left = items(&other).await?.items.unwrap_or_default();
+        Ok((left.len() == 1).then_some(()))
+    })
+    .await?;
+    let gone = secrets.describe_secret().secret_id(&secret).send().await;
+    ensure!(gone.is_err(), "the secret is there");
+    let receipt = format!("/api/v1/integrations/{other}/deletion");
+    let receipt = muster.manager.get(&receipt).await?;
+    assert_eq!(receipt.status, StatusCode::OK, "{}", receipt.text);
+    assert_eq!(receipt.json["status"], "deleted");
+    assert_eq!(receipt.json["secret"], true, "{}", receipt.text);
+    Ok(())
+}
+
+async fn deleting_leaves_the_receipt_alone(
+    muster: &Installation,
+    tenant: &TenantOptions,
+) -> Result<()> {
     let deleted = muster
         .manager
         .send(Method::DELETE, &path(tenant), None)
@@ -318,8 +370,8 @@ async fn deleting_leaves_nothing(muster: &Installation, tenant: &TenantOptions) 
     assert_eq!(deleted.json["secret"], true);
     assert_eq!(deleted.json["records"]["users"], 158);
     assert!(muster.schedule(tenant).await?.is_none());
-    for table in ["IntegrationsTable", "AssetsTable"] {
-        assert_eq!(muster.items(table, tenant).await?, 0, "{table}");
+    for (table, left) in [("IntegrationsTable", 1), ("AssetsTable", 0)] {
+        assert_eq!(muster.items(table, tenant).await?, left, "{table}");
     }
     let secrets = aws_sdk_secretsmanager::Client::new(&muster.administrator);
     let name = muster.secret(tenant)?;

@@ -124,7 +124,7 @@ async fn story(seed: u64) -> Result<()> {
             "{some} by itself"
         );
     }
-    let (index, _) = rig.store.index_anew(rig.tenant, &SIGN_IN_ACTIVITY).await?;
+    let (index, ..) = rig.store.index_anew(rig.tenant, &SIGN_IN_ACTIVITY).await?;
     ensure!(index.len() == model.len() as u64);
     Ok(())
 }
