@@ -110,7 +110,8 @@ impl Reading<'_> {
         self.state.verdict = Verdict::Allowed;
         self.state.phase = Phase::Incomplete;
         self.state.trouble = Some(format!(
-            "{rows}. {kept}, and nothing was removed, since a record that is missing may be in such a row. Muster reads the report again at the next sync."
+            "{rows}. {kept}, and nothing was removed, since a record that is missing may be in such a row. Muster reads the report again in {} hours.",
+            self.dataset.due_every_minutes / 60
         ));
     }
 

@@ -107,7 +107,10 @@ fn due_at(
     }
     let asked = integration.sync.requested_at;
     let last = state.last_attempt_at?;
-    let unfinished = !matches!(state.phase, Phase::Fresh) && state.verdict.allows();
+    // A row that cannot be read comes again with the next download, which is no reason to hurry it.
+    let rows_are_missing = state.phase == Phase::Incomplete && state.rows.unreadable > 0;
+    let ended = matches!(state.phase, Phase::Fresh) || rows_are_missing;
+    let unfinished = !ended && state.verdict.allows();
     let granted_since = matches!(state.verdict, Verdict::MissingPermission { .. });
     if asked.is_some_and(|asked| asked >= last) || state.removal_allowed {
         return None;

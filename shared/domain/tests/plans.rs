@@ -129,6 +129,22 @@ fn what_fell_short_is_read_again_at_the_next_sync() {
 }
 
 #[test]
+fn a_report_with_rows_that_cannot_be_read_is_due_every_twelve_hours_as_others_are() {
+    let mut states = synced();
+    let state = of(&mut states, "active_users");
+    state.phase = Phase::Incomplete;
+    state.rows.unreadable = 2;
+    let action = |states: &[DatasetState], hours| {
+        line(&plan(&integration(), states, later(hours)), "active_users")
+    };
+    assert!(action(&states, 1).starts_with("due "));
+    assert_eq!(action(&states, 13), "read whole");
+    // A later download that failed is worth another try at once.
+    of(&mut states, "active_users").rows.unreadable = 0;
+    assert_eq!(action(&states, 1), "read whole");
+}
+
+#[test]
 fn a_permission_granted_since_is_used_at_once() {
     let mut states = synced();
     let state = of(&mut states, "active_users");
