@@ -21,7 +21,7 @@ use muster_platform::{
     Services,
     consent::{self, BadState},
     now,
-    queue::SyncMessage,
+    request_sync::{RequestError, request_sync},
     session::Sessions,
 };
 use std::sync::Arc;
@@ -113,7 +113,7 @@ async fn callback(
                     page::bad_state("The integration was deleted meanwhile, or is being deleted.")
                 }
                 Err(error) => {
-                    tracing::error!(tenant.id = %tenant, error, "the consent could not be noted");
+                    tracing::error!(tenant.id = %tenant, ?error, "the consent could not be noted");
                     page::unavailable()
                 }
             }
@@ -134,29 +134,19 @@ async fn take_note(
     services: &Services,
     tenant: TenantId,
     given: bool,
-) -> Result<Option<String>, String> {
-    let known = services.store.integration(tenant).await;
-    if known
-        .map_err(|e| e.to_string())?
-        .is_none_or(|known| known.deleting)
-    {
+) -> Result<Option<String>, RequestError> {
+    let known = services.store.integration(tenant).await?;
+    if known.is_none_or(|known| known.deleting) {
         return Ok(None);
     }
-    let at = now();
-    let updated = services.store.update_integration(tenant, |integration| {
+    let requested = request_sync(services, tenant, |integration, at| {
         if given {
             integration.consent_hint_at = Some(at);
         }
-        integration.sync.requested_at = Some(at);
     });
-    let Some(integration) = updated.await.map_err(|e| e.to_string())? else {
+    let Some((integration, _)) = requested.await? else {
         return Ok(None);
     };
-    services
-        .queue
-        .send(SyncMessage { tenant_id: tenant })
-        .await
-        .map_err(|e| e.to_string())?;
     tracing::info!(tenant.id = %tenant, given, "the consent page came back; looking for its roles");
     Ok(Some(integration.name))
 }

@@ -20,8 +20,8 @@ use muster_platform::{
     connect::{self, ConnectError},
     consent, disconnect,
     microsoft::SignInFailure,
-    queue::SyncMessage,
     renew,
+    request_sync::request_sync,
     store::StoreError,
 };
 use std::collections::BTreeMap;
@@ -194,28 +194,17 @@ pub async fn sync(context: &Context, tenant: TenantId, full: bool) -> Result<Tim
             "An administrator of the tenant has not consented yet, so there is nothing to read. Authorize the app first.",
         ));
     }
-    request_sync(context, tenant, full).await
+    request(context, tenant, full).await
 }
 
-async fn request_sync(
-    context: &Context,
-    tenant: TenantId,
-    full: bool,
-) -> Result<Timestamp, Problem> {
-    let now = muster_platform::now();
-    let store = &context.services.store;
-    store
-        .update_integration(tenant, |integration| {
-            integration.sync.requested_at = Some(now);
-            if full {
-                integration.read_again_at = Some(now);
-            }
-        })
-        .await?
-        .ok_or_else(Problem::unknown_tenant)?;
-    let message = SyncMessage { tenant_id: tenant };
-    context.services.queue.send(message).await?;
-    Ok(now)
+async fn request(context: &Context, tenant: TenantId, full: bool) -> Result<Timestamp, Problem> {
+    let requested = request_sync(&context.services, tenant, |integration, at| {
+        if full {
+            integration.read_again_at = Some(at);
+        }
+    });
+    let (_, at) = requested.await?.ok_or_else(Problem::unknown_tenant)?;
+    Ok(at)
 }
 
 /// Asks for a sync where one can be.
@@ -225,7 +214,7 @@ pub(crate) async fn sync_if_ready(
 ) -> Result<(), Problem> {
     let reads = !integration.paused && !integration.deleting && integration.unreadable.is_none();
     if reads && integration.connected_at.is_some() {
-        request_sync(context, integration.tenant_id, false).await?;
+        request(context, integration.tenant_id, false).await?;
     }
     Ok(())
 }
@@ -268,6 +257,10 @@ pub async fn change(context: &Context, tenant: TenantId, patch: Patch) -> Result
             }
             integration.cadence_minutes = cadence.unwrap_or(integration.cadence_minutes);
             integration.paused = patch.paused.unwrap_or(integration.paused);
+            if integration.paused {
+                // A worker drops the message of a paused tenant.
+                integration.sync.queued_at = None;
+            }
             if let Some(chosen) = &patch.automatic {
                 integration.automatic.clone_from(chosen);
             }

@@ -3,7 +3,7 @@
 
 use crate::SyncError;
 use jiff::Timestamp;
-use muster_domain::{Integration, TenantId, aadsts, expiry::Credential, integration::Trouble};
+use muster_domain::{Integration, aadsts, expiry::Credential, integration::Trouble};
 use muster_platform::{
     Services,
     microsoft::{SignInFailure, Token, jitter},
@@ -35,7 +35,7 @@ pub(crate) async fn load(
         return Ok(None);
     };
     let Some(minted) = minted? else {
-        refuse(services, tenant, "The vault holds no credential for this tenant. Paste a new client secret under Credential.", now).await?;
+        refuse(services, before, "The vault holds no credential for this tenant. Paste a new client secret under Credential.", now).await?;
         return Ok(None);
     };
     let (secret, fell_back) = (minted.kept, minted.fell_back);
@@ -43,13 +43,13 @@ pub(crate) async fn load(
         Ok(token) => token,
         Err(SignInFailure::Unreachable(why)) => return Err(SyncError::SignIn(why)),
         Err(SignInFailure::Passing { named, .. }) => {
-            put_off(services, tenant, named, now).await?;
+            put_off(services, before, named, now).await?;
             return Ok(None);
         }
         Err(SignInFailure::NotProof(error)) => {
             refuse(
                 services,
-                tenant,
+                before,
                 &format!("Microsoft's answer proves nothing: {error}."),
                 now,
             )
@@ -59,7 +59,7 @@ pub(crate) async fn load(
         Err(SignInFailure::Refused(error)) => {
             refuse(
                 services,
-                tenant,
+                before,
                 &aadsts::explain(error.code()).sentence,
                 now,
             )
@@ -72,6 +72,9 @@ pub(crate) async fn load(
         .store
         .update_known(known, |integration| {
             integration.saw_roles(roles.clone(), now);
+            if integration.connected_at.is_none() {
+                integration.sync.answered(before.sync.queued_at);
+            }
             note_credential(
                 integration,
                 &before.credential,
@@ -131,15 +134,17 @@ fn note_credential(
 /// synced again at the time that a person is told.
 async fn put_off(
     services: &Services,
-    tenant: TenantId,
+    before: &Integration,
     named: Option<Duration>,
     now: Timestamp,
 ) -> Result<(), SyncError> {
+    let (tenant, queued_at) = (before.tenant_id, before.sync.queued_at);
     let jitter = jitter();
     let updated = services
         .store
         .update_integration(tenant, |integration| {
             integration.put_sign_in_off(named, now, jitter);
+            integration.sync.answered(queued_at);
         })
         .await?;
     if let Some(wait) = updated.and_then(|integration| integration.sign_in_wait) {
@@ -152,10 +157,11 @@ async fn put_off(
 
 async fn refuse(
     services: &Services,
-    tenant: TenantId,
+    before: &Integration,
     sentence: &str,
     now: Timestamp,
 ) -> Result<(), SyncError> {
+    let (tenant, queued_at) = (before.tenant_id, before.sync.queued_at);
     tracing::warn!(tenant.id = %tenant, "sign-in refused: {sentence}");
     services
         .store
@@ -170,6 +176,7 @@ async fn refuse(
                 since,
             });
             integration.sign_in_wait = None;
+            integration.sync.answered(queued_at);
         })
         .await?;
     Ok(())

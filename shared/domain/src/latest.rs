@@ -74,6 +74,7 @@ impl Integration {
         let mut same = self.clone();
         same.sync = SyncState {
             requested_at: self.sync.requested_at,
+            queued_at: self.sync.queued_at,
             ..other.sync.clone()
         };
         if self.roles_at.is_some() && other.roles_at.is_some() {
@@ -135,6 +136,7 @@ impl Latest {
         if self.sync.last_started_at.is_some() {
             integration.sync = SyncState {
                 requested_at: integration.sync.requested_at,
+                queued_at: integration.sync.queued_at,
                 started_at: integration.sync.started_at,
                 ..self.sync.clone()
             };

@@ -11,6 +11,10 @@ pub struct SyncState {
     /// When a person last asked for one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub requested_at: Option<Timestamp>,
+    /// When the queue took the latest message that asks for a sync; `None` once it was answered without
+    /// one, and where the next scheduled sync serves the request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub queued_at: Option<Timestamp>,
     /// When the sync under way began; kept over a crash, so that what it repeats has one time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub started_at: Option<Timestamp>,
@@ -25,6 +29,30 @@ pub struct SyncState {
 }
 
 impl SyncState {
+    /// True if a message that asks for a sync is in the queue, and no sync has begun since.
+    pub fn is_queued(&self) -> bool {
+        // The beginning of a sync is stored to the millisecond.
+        let began = self.last_started_at.map(Timestamp::as_millisecond);
+        self.started_at.is_none()
+            && self
+                .queued_at
+                .is_some_and(|queued| began.is_none_or(|began| began < queued.as_millisecond()))
+    }
+
+    /// Notes a request and that its message is being sent.
+    pub fn request(&mut self, now: Timestamp) {
+        self.requested_at = Some(now);
+        self.queued_at = Some(now);
+    }
+
+    /// Notes that the message of `queued_at` was answered without a sync, or was never queued; a later
+    /// one stays. What was asked for is read by the next sync.
+    pub fn answered(&mut self, queued_at: Option<Timestamp>) {
+        if self.queued_at == queued_at {
+            self.queued_at = None;
+        }
+    }
+
     /// Whether the last sync began after a message was sent, ended, and left nothing that was
     /// asked for since: what the message asks for is done.
     pub fn overtook(&self, sent_at: Timestamp) -> bool {
@@ -66,5 +94,28 @@ mod tests {
         };
         assert!(!overtook(&asked_since, 99));
         assert!(!overtook(&SyncState::default(), 99), "none has ended");
+    }
+
+    #[test]
+    fn a_sync_is_queued_from_the_message_until_it_begins_or_the_message_is_answered() {
+        let mut state = SyncState::default();
+        assert!(!state.is_queued());
+        state.requested_at = at(100);
+        assert!(!state.is_queued(), "no message was sent");
+        state.request(at(100).expect("a time"));
+        assert!(state.is_queued());
+        state.answered(at(99));
+        assert!(state.is_queued(), "an older message was answered");
+        let begun = |started_at, last_started_at| SyncState {
+            started_at,
+            last_started_at,
+            ..state.clone()
+        };
+        assert!(!begun(at(101), None).is_queued(), "it is under way");
+        assert!(begun(None, at(99)).is_queued());
+        assert!(!begun(None, at(100)).is_queued() && !begun(None, at(101)).is_queued());
+        state.answered(at(100));
+        assert!(!state.is_queued());
+        assert_eq!(state.requested_at, at(100), "the next sync serves it");
     }
 }

@@ -22,6 +22,7 @@ pub mod portal_secret;
 pub mod prepare;
 pub mod queue;
 pub mod renew;
+pub mod request_sync;
 pub mod schedule;
 pub mod seal;
 pub mod services;

@@ -179,7 +179,11 @@ impl Rig {
         Ok(rig)
     }
 
-    fn services(&self, store: Store) -> Result<Services> {
+    /// The services of a worker or a handler whose store is this one.
+    ///
+    /// # Errors
+    /// When the vault cannot be opened.
+    pub fn services(&self, store: Store) -> Result<Services> {
         Ok(Services {
             store,
             vault: Vault::File(vault()?),

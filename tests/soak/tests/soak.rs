@@ -17,6 +17,7 @@ mod soak {
     mod quirks;
     mod refused_queries;
     mod reports;
+    mod requests;
     mod schedules;
     mod throttling;
     mod waits;

@@ -411,6 +411,7 @@ fn sync() -> Value {
         "started_at": maybe(time()),
         "finished_at": maybe(time()),
         "running": flag(),
+        "queued": flag(),
         "last": object(json!({
             "read": whole(), "written": whole(), "unchanged": whole(), "removed": whole(),
             "requests": whole(), "took_ms": whole(), "write_units": whole(),

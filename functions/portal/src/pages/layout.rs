@@ -101,7 +101,7 @@ pub fn notice(done: Option<&str>) -> Markup {
             "The tenant and the credential are proven and stored. One step is left: an administrator has to consent."
         }
         "ready" => {
-            "The tenant is connected, and consent was given before. The first sync is on its way."
+            "The tenant is connected, and consent was given before. Muster reads it without another step."
         }
         "sync" => "A sync is on its way.",
         "checked" => "Looked at what is granted now.",
@@ -115,7 +115,7 @@ pub fn notice(done: Option<&str>) -> Markup {
         "switched" => "Proven and in use. The one before is kept.",
         "added" => "The webhook is added. Send a test message to see that it arrives.",
         "removed" => "The webhook and its address are removed.",
-        "allowed" => "The records will be removed by the next sync, which is on its way.",
+        "allowed" => "The records will be removed by the next sync.",
         "kept" => "The records are kept. Muster looks again at the next sync.",
         "signed-out" => "You are signed out.",
         _ => return html! {},

@@ -21,7 +21,7 @@ use muster_domain::{
 /// The fragment. `data-busy` sets the pace of the script that fetches it again; `data-says` is
 /// what a screen reader is told, and changes seldom.
 pub fn fragment(view: &IntegrationView, caller: &Caller, now: Timestamp) -> Markup {
-    let busy = view.sync.running || view.sync.queued();
+    let busy = view.sync.running || view.sync.queued;
     let waits = view.problems.iter().any(|p| p.kind == "waiting_for_roles");
     html! {
         div.alive data-busy=(busy || waits) data-says=(says(view)) {
@@ -52,7 +52,7 @@ fn says(view: &IntegrationView) -> String {
     if view.sync.running {
         let (done, of) = done(view);
         format!("{status}. Syncing: {done} of {of} datasets looked at.")
-    } else if view.sync.queued() {
+    } else if view.sync.queued {
         format!("{status}. A sync is on its way.")
     } else {
         format!("{status}.")
@@ -69,7 +69,7 @@ fn banner(view: &IntegrationView, now: Timestamp) -> Markup {
                 span.busy { "Syncing" }
                 progress max=(of) value=(done) { (done) " of " (of) }
                 span.muted { (done) " of " (of) " datasets" }
-            } @else if view.sync.queued() {
+            } @else if view.sync.queued {
                 span.busy { "A sync is on its way" }
             } @else if let Some(at) = view.sync.finished_at {
                 span { "Last sync " (ago(at, now)) }

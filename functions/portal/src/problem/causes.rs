@@ -6,7 +6,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use muster_platform::{
     alerting::AlertingError, connect::ConnectError, disconnect::DisconnectError,
     licenses::ChoiceError, portal_secret::PortalSecretError, queue::QueueError,
-    schedule::ScheduleError, store::StoreError, vault::VaultError,
+    request_sync::RequestError, schedule::ScheduleError, store::StoreError, vault::VaultError,
 };
 use std::time::Duration;
 
@@ -41,6 +41,15 @@ impl From<StoreError> for Problem {
                     ),
                 )
             }
+        }
+    }
+}
+
+impl From<RequestError> for Problem {
+    fn from(error: RequestError) -> Self {
+        match error {
+            RequestError::Store(error) => error.into(),
+            RequestError::Queue(error) => error.into(),
         }
     }
 }

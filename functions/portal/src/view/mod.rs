@@ -146,6 +146,8 @@ pub struct SyncView {
     pub finished_at: Option<Timestamp>,
     /// Whether one is under way.
     pub running: bool,
+    /// Whether a message that asks for one is queued, and none has begun since.
+    pub queued: bool,
     /// What the last one did.
     pub last: LastSync,
 }
@@ -359,6 +361,7 @@ impl SyncView {
             started_at: sync.started_at.or(sync.last_started_at),
             finished_at: sync.finished_at,
             running: sync.started_at.is_some(),
+            queued: sync.is_queued(),
             last: LastSync {
                 read: last.read,
                 written: last.written,
@@ -371,14 +374,6 @@ impl SyncView {
                 cost_cents: last.cost_cents(),
             },
         }
-    }
-
-    /// Whether one was asked for and has not begun.
-    pub fn queued(&self) -> bool {
-        !self.running
-            && self
-                .requested_at
-                .is_some_and(|asked| self.started_at.is_none_or(|began| began < asked))
     }
 }
 

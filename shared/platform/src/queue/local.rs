@@ -62,11 +62,13 @@ impl LocalQueue {
     /// When the process is shutting down.
     pub fn send(&self, message: SyncMessage) -> Result<(), QueueError> {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        if waiting.insert(message.tenant_id) {
-            self.sender
-                .send(message)
-                .map_err(|_| QueueError("it is shutting down".to_owned()))?;
+        if waiting.contains(&message.tenant_id) {
+            return Ok(());
         }
+        self.sender
+            .send(message)
+            .map_err(|_| QueueError("it is shutting down".to_owned()))?;
+        waiting.insert(message.tenant_id);
         Ok(())
     }
 }

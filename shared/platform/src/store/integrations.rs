@@ -61,6 +61,7 @@ impl Store {
             for mut integration in page?.items().iter().filter_map(read) {
                 integration.sync = SyncState {
                     requested_at: integration.sync.requested_at,
+                    queued_at: integration.sync.queued_at,
                     ..SyncState::default()
                 };
                 all.push(integration);
