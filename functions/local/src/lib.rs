@@ -6,6 +6,7 @@ pub mod command;
 pub mod data_dir;
 mod demo;
 mod deployed;
+mod embedded;
 mod export;
 mod integrations;
 mod move_out;

@@ -9,7 +9,6 @@ use muster_platform::{
     store::StoreError,
     vault::{FileVault, Stage},
 };
-use tokio::sync::watch;
 
 /// Where the data come from.
 struct Source {
@@ -37,12 +36,10 @@ pub async fn run(options: Move) -> anyhow::Result<()> {
     let data = DataDir::open(options.data, "muster")?;
     let _lock = data.lock()?;
     let vault = data.vault()?;
-    let (stop, stopped) = watch::channel(false);
-    let (store, task) = open_store(&data, stopped).await?;
+    let (store, embedded) = open_store(&data).await?;
     let source = Source { store, vault };
     let ended = move_all(&source, &options.stack).await;
-    stop.send_replace(true);
-    task.await.ok();
+    embedded.close();
     ended
 }
 

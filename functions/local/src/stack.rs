@@ -1,7 +1,7 @@
 //! The running system: store, handlers, worker, timers and the HTTP server, started and stopped
 //! together.
 
-use crate::{DataDir, data_dir::Lock, store_file, worker};
+use crate::{DataDir, data_dir::Lock, embedded::Embedded, store_file, worker};
 use anyhow::Context;
 use muster_domain::Integration;
 use muster_platform::{
@@ -50,8 +50,7 @@ pub struct Stack {
     http: JoinHandle<()>,
     worker: JoinHandle<()>,
     daily: Option<JoinHandle<()>>,
-    store: JoinHandle<()>,
-    stop_store: watch::Sender<bool>,
+    store: Embedded,
     _lock: Lock,
 }
 
@@ -79,8 +78,7 @@ impl Stack {
             )
         })?;
         let address = listener.local_addr()?;
-        let (stop_store, stopped) = watch::channel(false);
-        let (store, store_task) = open_store(data, stopped).await?;
+        let (store, embedded) = open_store(data).await?;
         if store.integrations().await?.is_empty() {
             vault = data.empty_store(vault)?;
         }
@@ -138,8 +136,7 @@ impl Stack {
             http,
             worker,
             daily,
-            store: store_task,
-            stop_store,
+            store: embedded,
             _lock: lock,
         })
     }
@@ -191,22 +188,12 @@ impl Stack {
         {
             http.abort();
         }
-        self.stop_store.send_replace(true);
-        let mut store = self.store;
-        if tokio::time::timeout(Duration::from_secs(2), &mut store)
-            .await
-            .is_err()
-        {
-            store.abort();
-        }
+        self.store.close();
     }
 }
 
-/// Opens the directory's store, and serves it until told to stop.
-pub(crate) async fn open_store(
-    data: &DataDir,
-    mut stopped: watch::Receiver<bool>,
-) -> anyhow::Result<(Store, JoinHandle<()>)> {
+/// Opens the directory's store, which answers until it is closed.
+pub(crate) async fn open_store(data: &DataDir) -> anyhow::Result<(Store, Embedded)> {
     let path = data.store()?;
     store_file::bring_to_this_format(&path)?;
     let opened = dynoxide::Database::new(&path.to_string_lossy());
@@ -222,24 +209,15 @@ pub(crate) async fn open_store(
     database
         .disable_bulk_loading()
         .map_err(|e| anyhow::anyhow!("cannot set up the store {}: {e}", path.display()))?;
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
     let file = store_file::overwrite_on_request(path.clone(), database.clone());
-    let store = Store::embedded(listener.local_addr()?).with_file(file);
-    let task = tokio::spawn(async move {
-        let until = async move {
-            // An error is the sender's end: the stack is gone.
-            stopped.wait_for(|stopped| *stopped).await.ok();
-        };
-        if let Err(error) = dynoxide::server::serve_with_shutdown(listener, database, until).await {
-            tracing::error!(%error, "the store stopped");
-        }
-    });
+    let embedded = Embedded::new(database);
+    let store = Store::within(embedded.clone(), path.display().to_string()).with_file(file);
     store
         .ensure_tables()
         .await
         .context("cannot set up the store")?;
     store_file::store_format(&path)?;
-    Ok((store, task))
+    Ok((store, embedded))
 }
 
 /// Sets the schedules again from the integrations, and goes on with what a stop or a crash cut off.

@@ -125,6 +125,11 @@ impl Served {
         Ok(String::from_utf8_lossy(&fs::read(&self.said)?).into_owned())
     }
 
+    /// Its process id, while it runs.
+    pub fn id(&self) -> Option<u32> {
+        self.child.id()
+    }
+
     /// Its data directory, as this process sees it.
     pub fn data(&self) -> &Path {
         &self.data

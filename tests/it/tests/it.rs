@@ -21,6 +21,7 @@ mod it {
     mod key_identifiers;
     mod licenses;
     mod lifecycle;
+    mod listening;
     mod markup;
     mod moving;
     mod passing_trouble;

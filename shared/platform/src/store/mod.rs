@@ -42,6 +42,7 @@ use aws_sdk_dynamodb::{
     error::{ProvideErrorMetadata, SdkError},
     types::AttributeValue,
 };
+use aws_smithy_runtime_api::client::http::HttpClient;
 use muster_domain::TenantId;
 use std::collections::HashMap;
 
@@ -97,16 +98,31 @@ impl Store {
         }
     }
 
-    /// A store on an embedded server at this loopback address.
+    /// A store on a server at this loopback address.
     pub fn embedded(address: std::net::SocketAddr) -> Self {
+        Self::local(
+            Http::loopback(),
+            format!("http://{address}"),
+            address.to_string(),
+        )
+    }
+
+    /// A store that is answered within this process, by what is handed the requests. `name` tells
+    /// it from others of the same process.
+    pub fn within(client: impl HttpClient + 'static, name: String) -> Self {
+        // An address that is never connected to.
+        Self::local(client, "http://embedded.invalid".to_owned(), name)
+    }
+
+    fn local(client: impl HttpClient + 'static, endpoint: String, name: String) -> Self {
         let config = aws_sdk_dynamodb::Config::builder()
             .behavior_version(BehaviorVersion::latest())
-            .endpoint_url(format!("http://{address}"))
+            .endpoint_url(endpoint)
             .region(Region::new("local"))
             .credentials_provider(Credentials::new("local", "local", None, None, "embedded"))
-            .http_client(Http::loopback())
+            .http_client(client)
             // Tries of its own: what fails at one store takes none from another of the same process.
-            .retry_partition(RetryPartition::new(address.to_string()))
+            .retry_partition(RetryPartition::new(name))
             .build();
         Self {
             own: Client::from_conf(config),

@@ -1,0 +1,159 @@
+//! The embedded store, answered within this process: it listens nowhere, so that no page in a browser
+//! and no other user of the machine can reach it.
+//!
+//! `aws-sdk-dynamodb` stays the only client. Its requests are handed to the store instead of a
+//! connection. Shape of a request: DynamoDB low-level API, protocol `awsJson1_0`, whose operation is
+//! named in the header `X-Amz-Target`.
+
+use aws_smithy_runtime_api::{
+    client::{
+        http::{
+            HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings,
+            SharedHttpConnector,
+        },
+        orchestrator::{HttpRequest, HttpResponse},
+        result::ConnectorError,
+        runtime_components::RuntimeComponents,
+    },
+    http::StatusCode,
+};
+use aws_smithy_types::body::SdkBody;
+use dynoxide::Database;
+use serde::{Serialize, de::DeserializeOwned};
+use std::{
+    fmt, io,
+    sync::{Arc, PoisonError, RwLock},
+};
+
+/// What an operation's name begins with in `X-Amz-Target`.
+const API: &str = "DynamoDB_20120810.";
+
+/// The store of a data directory, as what carries the AWS SDK's requests. Clones share the store.
+#[derive(Clone)]
+pub struct Embedded {
+    database: Arc<RwLock<Option<Database>>>,
+}
+
+impl fmt::Debug for Embedded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Embedded").finish_non_exhaustive()
+    }
+}
+
+impl Embedded {
+    /// Answers from this store.
+    pub fn new(database: Database) -> Self {
+        Self {
+            database: Arc::new(RwLock::new(Some(database))),
+        }
+    }
+
+    /// Answers nothing any more. The file is closed when the calls in hand have ended.
+    pub fn close(&self) {
+        let mut database = self.database.write();
+        database
+            .as_deref_mut()
+            .unwrap_or_else(|e| e.get_mut())
+            .take();
+    }
+
+    fn open(&self) -> Option<Database> {
+        let database = self.database.read();
+        database.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    async fn answer(&self, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
+        let target = request.headers().get("x-amz-target").unwrap_or_default();
+        let operation = target.strip_prefix(API).unwrap_or_default().to_owned();
+        let Some(database) = self.open() else {
+            return Err(ConnectorError::io("the store is closed".into()));
+        };
+        let body = request.into_body();
+        // SQLite waits for the disk.
+        let answered = tokio::task::spawn_blocking(move || {
+            let body = body
+                .bytes()
+                .ok_or_else(|| io::Error::other("a streamed body"))?;
+            Ok::<_, io::Error>(perform(&database, &operation, body))
+        });
+        let answer = match answered.await {
+            Ok(answer) => answer.map_err(|e| ConnectorError::user(e.into()))?,
+            Err(ended) => return Err(ConnectorError::io(ended.into())),
+        };
+        let status = StatusCode::try_from(answer.status);
+        let status = status.map_err(|e| ConnectorError::other(e.into(), None))?;
+        Ok(HttpResponse::new(status, SdkBody::from(answer.body)))
+    }
+}
+
+impl HttpConnector for Embedded {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let store = self.clone();
+        HttpConnectorFuture::new(async move { store.answer(request).await })
+    }
+}
+
+impl HttpClient for Embedded {
+    fn http_connector(
+        &self,
+        _: &HttpConnectorSettings,
+        _: &RuntimeComponents,
+    ) -> SharedHttpConnector {
+        SharedHttpConnector::new(self.clone())
+    }
+}
+
+/// An answer of the DynamoDB API.
+struct Answer {
+    status: u16,
+    body: Vec<u8>,
+}
+
+impl Answer {
+    fn refused(kind: &str) -> Self {
+        let body =
+            serde_json::json!({ "__type": format!("com.amazonaws.dynamodb.v20120810#{kind}") });
+        Self {
+            status: 400,
+            body: body.to_string().into_bytes(),
+        }
+    }
+}
+
+/// One operation: those that [`muster_platform::Store`] asks for.
+fn perform(database: &Database, operation: &str, body: &[u8]) -> Answer {
+    match operation {
+        "BatchExecuteStatement" => one(body, |r| database.batch_execute_statement(r)),
+        "BatchGetItem" => one(body, |r| database.batch_get_item(r)),
+        "BatchWriteItem" => one(body, |r| database.batch_write_item(r)),
+        "CreateTable" => one(body, |r| database.create_table(r)),
+        "DeleteItem" => one(body, |r| database.delete_item(r)),
+        "GetItem" => one(body, |r| database.get_item(r)),
+        "ListTables" => one(body, |r| database.list_tables(r)),
+        "PutItem" => one(body, |r| database.put_item(r)),
+        "Query" => one(body, |r| database.query(r)),
+        "Scan" => one(body, |r| database.scan(r)),
+        "TransactWriteItems" => one(body, |r| database.transact_write_items(r)),
+        "UpdateItem" => one(body, |r| database.update_item(r)),
+        _ => Answer::refused("UnknownOperationException"),
+    }
+}
+
+fn one<Q: DeserializeOwned, A: Serialize>(
+    body: &[u8],
+    perform: impl FnOnce(Q) -> dynoxide::Result<A>,
+) -> Answer {
+    let Ok(request) = serde_json::from_slice(body) else {
+        return Answer::refused("SerializationException");
+    };
+    match perform(request) {
+        Ok(done) => match serde_json::to_vec(&done) {
+            Ok(body) => Answer { status: 200, body },
+            Err(_) => Answer::refused("SerializationException"),
+        },
+        Err(error) => Answer {
+            status: error.status_code(),
+            body: error.to_json().into_bytes(),
+        },
+    }
+}
