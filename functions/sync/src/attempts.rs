@@ -200,6 +200,7 @@ impl Reading<'_> {
         self.state.checkpoint = Checkpoint::default();
         self.state.phase = Phase::Running;
         self.state.trouble = None;
+        self.state.kept = self.stored.kept;
         self.close_index().await?;
         self.close().await?;
         Ok(Spent {

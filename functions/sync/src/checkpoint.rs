@@ -4,7 +4,7 @@
 
 use crate::read::{Reading, Stop};
 use jiff::{SignedDuration, Timestamp};
-use muster_domain::plan::From;
+use muster_domain::{plan::From, state::Phase};
 use muster_platform::{
     now,
     store::{Batch, StoreError},
@@ -66,6 +66,10 @@ impl Reading<'_> {
     /// Writes down how the reading ended; `false` where what is stored says so already, but for when
     /// the dataset was looked at.
     pub(crate) async fn close(&mut self) -> Result<bool, StoreError> {
+        if self.state.phase != Phase::Fresh {
+            // What a part of a list leaves out says nothing of the rest.
+            self.state.kept = self.state.kept.or(self.stored.kept);
+        }
         if !self.opened && self.state.says_the_same(&self.stored) {
             self.measure();
             return Ok(false);

@@ -14,6 +14,7 @@ mod fall_short;
 mod fetch;
 mod held_back;
 mod indexed;
+mod lasting;
 mod licenses;
 mod load;
 mod moves;

@@ -3,10 +3,14 @@
 
 use crate::{read::Reading, run::Run};
 use muster_domain::{
-    Dataset, Row,
+    Dataset, Row, TenantId,
     moving::{Moved, Moving},
 };
-use muster_platform::store::{StoreError, Units};
+use muster_platform::{
+    Store,
+    store::{StoreError, Units},
+};
+use std::collections::BTreeMap;
 
 /// What waits takes up to so many bytes, keys included: some 40,000 users who signed in.
 const MOST_WAITING: usize = 4 << 20;
@@ -21,6 +25,8 @@ pub(crate) struct Moves {
     packed: bool,
     waiting: Moved,
     bytes: usize,
+    /// What is packed, once it was asked for.
+    loaded: Option<BTreeMap<String, String>>,
 }
 
 impl Moves {
@@ -32,6 +38,7 @@ impl Moves {
             packed: false,
             waiting: Moved::new(),
             bytes: 0,
+            loaded: None,
         }
     }
 
@@ -69,6 +76,28 @@ impl Moves {
         }
     }
 
+    /// Loads what is packed, once.
+    pub async fn load_packed(
+        &mut self,
+        store: &Store,
+        tenant: TenantId,
+    ) -> Result<Units, StoreError> {
+        if !self.packed || self.loaded.is_some() {
+            return Ok(Units::default());
+        }
+        let (cells, units) = store.all_packed(tenant, self.dataset).await?;
+        self.loaded = Some(cells);
+        Ok(units)
+    }
+
+    /// What moved of a record: what waits, else what was packed when that was loaded.
+    pub fn cells(&self, key: &str) -> Option<&String> {
+        match self.waiting.get(key) {
+            Some(cells) => cells.as_ref(),
+            None => self.loaded.as_ref()?.get(key),
+        }
+    }
+
     fn wait(&mut self, key: String, cells: Option<String>) {
         self.bytes += key.len() + cells.as_ref().map_or(0, String::len);
         self.waiting.insert(key, cells);
@@ -97,6 +126,8 @@ impl Reading<'_> {
         let store = &self.run.services.store;
         self.units += store.pack(&self.run.lease, self.dataset, &waiting).await?;
         self.moves.packed = true;
+        // It holds more now, and is loaded anew where it is needed.
+        self.moves.loaded = None;
         Ok(())
     }
 }

@@ -16,6 +16,7 @@ use muster_domain::{
     asking::Asking,
     fault::Fault,
     holes, index,
+    lasting::Lasting,
     page::{Entry, Page},
     plan::From,
     report::ReportRows,
@@ -58,6 +59,8 @@ pub(crate) struct Reading<'a> {
     pub saved_at: Timestamp,
     pub read: u64,
     pub unkeyed: u64,
+    /// The dates that stay where a list leaves them out.
+    pub lasting: Lasting,
     /// Counts of a report's rows.
     pub rows: ReportRows,
     /// Entries that named a part of a record that is not held.
@@ -139,6 +142,7 @@ impl<'a> Reading<'a> {
             // Why the list is read from its start would be forgotten where this falls short, too.
             state.checkpoint.delta_link = None;
             state.checkpoint.delta_link_at = None;
+            state.kept = None;
         }
         let resumed = matches!(from, From::NextLink(_));
         let enumeration_began = state.checkpoint.began_at.filter(|_| resumed);
@@ -167,6 +171,7 @@ impl<'a> Reading<'a> {
             saved_at: Timestamp::UNIX_EPOCH,
             read,
             unkeyed: 0,
+            lasting: Lasting::of(dataset),
             rows: ReportRows::default(),
             unknown_parts: 0,
             links: HashSet::new(),
@@ -245,7 +250,8 @@ impl<'a> Reading<'a> {
         self.read += objects
             .filter(|entry| matches!(entry, Entry::Is(_)))
             .count() as u64;
-        let entries = diff::one_of_each(page.entries);
+        let mut entries = diff::one_of_each(page.entries);
+        self.keep_dates(&mut entries).await?;
         let new = self.watch.names_somebody_new(&entries);
         let (mut entries, hidden) = self.held.show(&self.moves.moving, entries);
         self.watch.saw(new, &entries);

@@ -3,7 +3,7 @@
 //! `$select`, parsing, table and CSV headers, the OpenAPI schema and `docs/datasets.md` derive
 //! from it; a definition states only what differs from the next one.
 
-use crate::{Permission, count::Count, pace::Service, verdict::Licence};
+use crate::{Permission, count::Count, lasting::LastingDates, pace::Service, verdict::Licence};
 
 /// One kind of record synced from Microsoft Graph.
 #[derive(Debug)]
@@ -48,6 +48,8 @@ pub struct Dataset {
     /// Columns that move by themselves every day: what moves is packed apart from the records, and is no
     /// change that anybody asks about. Appended to, never reordered (a test pins the order).
     pub volatile: &'static [&'static str],
+    /// The dates that stay where an entry leaves them out.
+    pub lasting: LastingDates,
     /// The counts of the summary that its records feed.
     pub counts: &'static [Count],
 }

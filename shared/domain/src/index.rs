@@ -140,6 +140,12 @@ impl Index {
         (shown, again)
     }
 
+    /// Returns whether a record is stored with another mark.
+    pub fn holds_otherwise(&self, key: u64, mark: Mark) -> bool {
+        let before = self.held.get(key) & !SHOWN;
+        before != GONE && before != mark.0
+    }
+
     /// Takes note that an enumeration says a record is gone; whether it had shown it before.
     pub fn unshow(&mut self, key: u64) -> bool {
         let before = self.held.get(key);

@@ -25,6 +25,7 @@ pub mod http_status;
 pub mod ids;
 pub mod index;
 pub mod integration;
+pub mod lasting;
 pub mod latest;
 pub mod licenses;
 pub mod moving;

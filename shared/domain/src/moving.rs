@@ -58,10 +58,7 @@ impl Moving {
     /// A stored form with what moved of it, unless that was of another. Columns that the cells do not
     /// reach keep their own.
     pub fn joined(&self, text: &str, cells: &str) -> String {
-        let of = cells
-            .get(..TAG)
-            .and_then(|tag| u32::from_str_radix(tag, 16).ok());
-        if of != Some(self.still(text)) {
+        if !self.are_of(text, cells) {
             return text.to_owned();
         }
         let mut all: Vec<&str> = record::cells(text).collect();
@@ -73,6 +70,14 @@ impl Moving {
         }
         let filled = all.iter().rposition(|cell| *cell != "null");
         array(all[..filled.map_or(0, |last| last + 1)].iter().copied())
+    }
+
+    /// Returns whether what moved is of a record that is otherwise as this stored form.
+    pub fn are_of(&self, text: &str, cells: &str) -> bool {
+        let of = cells
+            .get(..TAG)
+            .and_then(|tag| u32::from_str_radix(tag, 16).ok());
+        of == Some(self.still(text))
     }
 
     /// A hash of what does not move.

@@ -9,12 +9,13 @@
 
 use crate::{Row, record};
 
-/// The columns that an object did not name; all of them named is the default.
+/// The columns that an object did not name; all of them named is the default. Lasting dates without a value
+/// are among them (`lasting.rs`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Missing(u128);
 
 impl Missing {
-    /// The most columns that a dataset read by delta query may have.
+    /// The most columns that a dataset may have that is read by delta query or has lasting dates.
     pub const MOST_COLUMNS: usize = 128;
 
     /// All of the first `columns` columns.
@@ -26,6 +27,12 @@ impl Missing {
     #[must_use]
     pub fn without(self, column: usize) -> Self {
         Self(self.0 & !bit(column))
+    }
+
+    /// The same with another column.
+    #[must_use]
+    pub fn with(self, column: usize) -> Self {
+        Self(self.0 | bit(column))
     }
 
     /// The columns that neither object named.
@@ -54,27 +61,32 @@ fn bit(column: usize) -> u128 {
 
 /// The stored form of an object that was held as `held` and of which `part` names what is so now.
 pub fn merge(held: &str, part: &Row) -> String {
-    if !part.missing.any() {
-        return part.text.clone();
+    fill(held, &part.text, part.missing)
+}
+
+/// A stored form with the cells of `held` in the place of those that are missing.
+pub(crate) fn fill(held: &str, text: &str, missing: Missing) -> String {
+    if !missing.any() {
+        return text.to_owned();
     }
     let old: Vec<&str> = record::cells(held).collect();
-    let new: Vec<&str> = record::cells(&part.text).collect();
+    let new: Vec<&str> = record::cells(text).collect();
     let cell = |column: usize| {
-        let from = if part.missing.has(column) { &old } else { &new };
+        let from = if missing.has(column) { &old } else { &new };
         from.get(column).copied().unwrap_or("null")
     };
     let columns = old.len().max(new.len());
     let filled = (0..columns).rposition(|column| cell(column) != "null");
-    let mut text = String::with_capacity(held.len() + part.text.len());
-    text.push('[');
+    let mut filled_text = String::with_capacity(held.len() + text.len());
+    filled_text.push('[');
     for column in 0..filled.map_or(0, |last| last + 1) {
         if column > 0 {
-            text.push(',');
+            filled_text.push(',');
         }
-        text.push_str(cell(column));
+        filled_text.push_str(cell(column));
     }
-    text.push(']');
-    text
+    filled_text.push(']');
+    filled_text
 }
 
 /// Merges a later mention of an object into an earlier one of the same page.
@@ -146,11 +158,11 @@ mod tests {
     }
 
     #[test]
-    fn only_a_dataset_read_by_delta_query_tells_what_is_missing() {
+    fn only_delta_queries_and_lasting_dates_tell_what_is_missing() {
         assert!(row(&json!({"id": "a"})).missing.any());
-        let others = crate::datasets::ALL
-            .iter()
-            .filter(|dataset| !dataset.enumeration.is_delta());
+        let others = crate::datasets::ALL.iter().filter(|dataset| {
+            !dataset.enumeration.is_delta() && dataset.lasting.columns.is_empty()
+        });
         for dataset in others {
             let body = json!({ "value": [{"id": "a", "skuId": "a"}] }).to_string();
             let page = from_json(dataset, body.as_bytes());

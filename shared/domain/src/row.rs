@@ -8,6 +8,7 @@ mod cell;
 use crate::{
     dataset::{Dataset, Key, Kind},
     holes,
+    lasting::Lasting,
     partial::Missing,
     record::{self, LONGEST_KEY, Record},
     report::NO_NAME,
@@ -27,7 +28,8 @@ pub struct Row {
     pub key: String,
     /// The stored form: the JSON array of the values in column order.
     pub text: String,
-    /// The columns that the object did not name; noted only where a dataset is read by delta query.
+    /// The columns that the object did not name, where its dataset is read by delta query; elsewhere the
+    /// lasting dates without a value.
     pub missing: Missing,
 }
 
@@ -73,6 +75,8 @@ pub(crate) struct RowReader {
     all: Missing,
     /// The property whose presence is noted.
     watched: Option<&'static str>,
+    /// The lasting dates, unless the dataset is read by delta query.
+    lasting: Option<Lasting>,
 }
 
 /// What is known of an object at its top level.
@@ -134,6 +138,8 @@ impl RowReader {
                 false => Missing::default(),
             },
             watched: holes::watched(dataset),
+            lasting: Some(Lasting::of(dataset))
+                .filter(|lasting| !lasting.is_empty() && !dataset.enumeration.is_delta()),
         }
     }
 
@@ -173,7 +179,11 @@ impl RowReader {
             }
         }
         text.push(']');
-        let missing = self.top.missing;
+        let mut missing = self.top.missing;
+        if let Some(lasting) = &self.lasting {
+            let cell = |column: usize| &self.out[self.places[column].clone()];
+            missing = lasting.note(missing, |column| matches!(cell(column), "" | "null"));
+        }
         Object::Is(Row { key, text, missing })
     }
 

@@ -1,8 +1,8 @@
 //! Where each dataset of a tenant stands: the stored facts behind every "fresh" and every gap.
 
 use crate::{
-    Dataset, Verdict, asking::Asking, index::IndexMark, report::ReportRows, retry::NextTry,
-    summary::Counts, tally, trouble::Repeated,
+    Dataset, Verdict, asking::Asking, index::IndexMark, lasting::KeptDates, report::ReportRows,
+    retry::NextTry, summary::Counts, tally, trouble::Repeated,
 };
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -46,6 +46,9 @@ pub struct DatasetState {
     /// Counts of the last report's rows that were not simply kept.
     #[serde(default, skip_serializing_if = "ReportRows::is_empty")]
     pub rows: ReportRows,
+    /// How many records show dates that the last whole enumeration left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept: Option<KeptDates>,
     /// When Microsoft's own count was last asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub counted_at: Option<Timestamp>,
@@ -282,6 +285,7 @@ impl DatasetState {
             complete: None,
             fell_short: None,
             rows: ReportRows::default(),
+            kept: None,
             counted_at: None,
             repeated: None,
             asking: Asking::default(),

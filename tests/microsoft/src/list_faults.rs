@@ -8,6 +8,8 @@
 //! | `largest-top:100` | a larger `$top` is refused, and the largest is named; anything else is answered |
 //! | `no-top` | any `$top` is refused with `Request_UnsupportedQuery` |
 //! | `unknown-property:jobTitle` | refused as long as `$select` names the property |
+//! | `sign-ins-left-out:10` | `signInActivity` is left out of the first 10 objects of a page |
+//! | `left-out:lastSyncDateTime:3` | the same of any property |
 //! | `whole-objects` | `Prefer: return=minimal` is not heeded |
 //! | `no-removals` | what is marked `@removed` is left out |
 //! | `sign-ins-beyond:90` | beyond the 90th row of a page nobody has `signInActivity` |
@@ -43,6 +45,8 @@ pub enum ListFault {
     NoTop,
     /// The property is not known here.
     UnknownProperty(String),
+    /// A property is left out of the first so many objects of a page.
+    LeftOut(String, usize),
     /// Objects come whole, whatever the client prefers.
     WholeObjects,
     /// Removals are not told.
@@ -63,6 +67,13 @@ impl ListFault {
             ("largest-top", Some(top)) => Self::LargestTop(top.parse().ok()?),
             ("no-top", None) => Self::NoTop,
             ("unknown-property", Some(name)) => Self::UnknownProperty(name.to_owned()),
+            ("sign-ins-left-out", Some(count)) => {
+                Self::LeftOut("signInActivity".to_owned(), count.parse().ok()?)
+            }
+            ("left-out", Some(what)) => {
+                let (property, count) = what.split_once(':')?;
+                Self::LeftOut(property.to_owned(), count.parse().ok()?)
+            }
             ("whole-objects", None) => Self::WholeObjects,
             ("no-removals", None) => Self::NoRemovals,
             ("sign-ins-beyond", Some(rows)) => match rows.split_once(':') {
@@ -158,6 +169,15 @@ pub async fn strike(
                     if let Some(item) = item.as_object_mut() {
                         item.remove("signInActivity");
                     }
+                }
+            })
+            .await
+        }
+        ListFault::LeftOut(property, count) => {
+            change(next.run(request).await, |page| {
+                let objects = page["value"].as_array_mut().into_iter().flatten();
+                for object in objects.filter_map(Value::as_object_mut).take(count) {
+                    object.remove(&property);
                 }
             })
             .await

@@ -289,8 +289,8 @@ pub const BUGS: &[Bug] = &[
         "what moved of another time is joined to a record",
         &[at(
             MOVING,
-            "if of != Some(self.still(text)) {",
-            "if of != Some(self.still(text)) && !PLANTED {",
+            "of == Some(self.still(text))",
+            "PLANTED || of == Some(self.still(text))",
         )],
     ),
     bug(

@@ -159,6 +159,7 @@ impl Witness {
 pub fn sign_in(microsoft: &TenantHandle, user: uuid::Uuid, second: u64) {
     let at = Timestamp::from_second(1_750_000_000 + i64::try_from(second).unwrap_or(0));
     let at = at.unwrap_or_default().to_string();
-    let activity = json!({"lastSignInDateTime": at, "lastSuccessfulSignInDateTime": at});
+    let activity = json!({"lastSignInDateTime": at, "lastSuccessfulSignInDateTime": at,
+        "lastNonInteractiveSignInDateTime": at});
     microsoft.set_user_property(user, "signInActivity", activity);
 }

@@ -8,6 +8,7 @@ mod soak {
     mod fuzz;
     mod holes;
     mod indexes;
+    mod lasting_dates;
     mod licenses;
     mod lists;
     mod moving;

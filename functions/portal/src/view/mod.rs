@@ -94,8 +94,11 @@ pub struct DatasetView {
     pub progress: Progress,
     /// Why the last run fell short.
     pub trouble: Option<String>,
-    /// How it is read otherwise than usual, and what is not known for it.
+    /// How it is read otherwise than usual, what is not known for it, and which dates Microsoft left out.
     pub notes: Vec<String>,
+    /// Tells of the dates that Microsoft left out; the last of the notes.
+    #[serde(skip)]
+    pub kept: Option<String>,
     /// Whether it is switched on.
     pub enabled: bool,
     /// A removal that waits for a person's answer.
@@ -261,7 +264,10 @@ impl IntegrationView {
             let source = Source {
                 complete_as_of: view.complete_as_of,
                 gap: view.gap(),
-                note: (dataset.name == SUBSCRIBED_SKUS.name).then(|| self.trials_told_by()),
+                note: match dataset.name == SUBSCRIBED_SKUS.name {
+                    true => Some(self.trials_told_by()),
+                    false => view.kept.clone(),
+                },
             };
             let figure = |count| Figure::new(dataset, count, counts, &source, now);
             dataset.counts.iter().map(figure).collect::<Vec<_>>()
@@ -296,6 +302,9 @@ impl DatasetView {
             .datasets_off
             .iter()
             .any(|name| name == dataset.name);
+        let kept = state.kept.map(|kept| kept.sentence(dataset));
+        let mut notes = state.asking.notes(dataset);
+        notes.extend(kept.clone());
         Self {
             name: dataset.name,
             title: dataset.title,
@@ -309,7 +318,8 @@ impl DatasetView {
             state: if enabled { state.phase } else { Phase::Off },
             progress: Progress::new(&state.run),
             trouble: state.trouble.or(damaged),
-            notes: state.asking.notes(dataset),
+            notes,
+            kept,
             enabled,
             held_removal: state.held_removal,
             removal_allowed: state.removal_allowed,
@@ -329,7 +339,9 @@ impl DatasetView {
         if !self.verdict.allows() {
             return Some(self.sentence.clone());
         }
-        self.trouble.clone().or_else(|| self.notes.first().cloned())
+        let kept = self.kept.as_ref();
+        let gap = self.notes.iter().find(|note| kept != Some(note));
+        self.trouble.clone().or_else(|| gap.cloned())
     }
 
     /// Whether what is held is the whole of what there was at `last_success_at`, and may be read

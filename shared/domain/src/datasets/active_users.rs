@@ -3,6 +3,7 @@
 use crate::{
     Column, Dataset, Enumeration, Kind, Permission,
     dataset::{Key, SharedName},
+    lasting::LastingDates,
     pace::Service,
 };
 
@@ -199,5 +200,7 @@ pub const ACTIVE_USERS: Dataset = Dataset {
         "yammer_last_activity_date",
         "teams_last_activity_date",
     ],
+    // A row bears a sign-in name and no id: the name may be given anew, and the dates would be another's.
+    lasting: LastingDates::NONE,
     counts: &[],
 };

@@ -1,6 +1,9 @@
 //! Muster's own app registration in the tenant: when its credentials lapse.
 
-use crate::{Column, Dataset, Enumeration, Kind, Permission, dataset::Key, pace::Service};
+use crate::{
+    Column, Dataset, Enumeration, Kind, Permission, dataset::Key, lasting::LastingDates,
+    pace::Service,
+};
 
 /// Muster's own app registration, whose credentials' end dates it tells.
 ///
@@ -127,5 +130,6 @@ pub const APPLICATIONS: Dataset = Dataset {
     retention_days: None,
     priority: 3,
     volatile: &[],
+    lasting: LastingDates::NONE,
     counts: &[],
 };

@@ -1,7 +1,8 @@
 //! Software that Intune found on devices.
 
 use crate::{
-    Column, Dataset, Enumeration, Kind, Permission, dataset::Key, pace::Service, verdict::Licence,
+    Column, Dataset, Enumeration, Kind, Permission, dataset::Key, lasting::LastingDates,
+    pace::Service, verdict::Licence,
 };
 
 /// The software found on the devices that Intune manages.
@@ -55,5 +56,6 @@ pub const DETECTED_APPS: Dataset = Dataset {
     retention_days: None,
     priority: 5,
     volatile: &["device_count"],
+    lasting: LastingDates::NONE,
     counts: &[],
 };

@@ -4,6 +4,7 @@ use crate::{
     Column, Dataset, Enumeration, Kind, Permission,
     count::{Count, Tally},
     dataset::Key,
+    lasting::LastingDates,
     pace::Service,
     verdict::Licence,
 };
@@ -298,6 +299,16 @@ pub const MANAGED_DEVICES: Dataset = Dataset {
         "free_storage_space_in_bytes",
         "exchange_last_successful_sync_date_time",
     ],
+    lasting: LastingDates {
+        columns: &[
+            "last_sync_date_time",
+            "enrolled_date_time",
+            "exchange_last_successful_sync_date_time",
+        ],
+        dates: "check-in or enrollment dates",
+        one: "device",
+        many: "devices",
+    },
     counts: &[ALL_DEVICES, NONCOMPLIANT],
 };
 

@@ -4,6 +4,7 @@ use crate::{
     Column, Dataset, Enumeration, Kind, Permission,
     count::{Count, Tally},
     dataset::Key,
+    lasting::LastingDates,
     pace::Service,
     verdict::Licence,
 };
@@ -118,6 +119,7 @@ pub const MFA_REGISTRATION: Dataset = Dataset {
     retention_days: None,
     priority: 3,
     volatile: &["last_updated_date_time"],
+    lasting: LastingDates::NONE,
     counts: &[REGISTERED, REPORTED],
 };
 

@@ -1,7 +1,8 @@
 //! Apps that Intune deploys.
 
 use crate::{
-    Column, Dataset, Enumeration, Kind, Permission, dataset::Key, pace::Service, verdict::Licence,
+    Column, Dataset, Enumeration, Kind, Permission, dataset::Key, lasting::LastingDates,
+    pace::Service, verdict::Licence,
 };
 
 /// The apps set up in Intune for deployment.
@@ -92,5 +93,6 @@ pub const MOBILE_APPS: Dataset = Dataset {
     retention_days: None,
     priority: 4,
     volatile: &[],
+    lasting: LastingDates::NONE,
     counts: &[],
 };

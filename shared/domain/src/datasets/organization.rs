@@ -1,6 +1,9 @@
 //! The organization: the tenant's own record.
 
-use crate::{Column, Dataset, Enumeration, Kind, Permission, dataset::Key, pace::Service};
+use crate::{
+    Column, Dataset, Enumeration, Kind, Permission, dataset::Key, lasting::LastingDates,
+    pace::Service,
+};
 
 /// The tenant itself: its name, address, domains and plans.
 pub const ORGANIZATION: Dataset = Dataset {
@@ -171,5 +174,11 @@ pub const ORGANIZATION: Dataset = Dataset {
     retention_days: None,
     priority: 1,
     volatile: &[],
+    lasting: LastingDates {
+        columns: &["on_premises_last_sync_date_time", "created_date_time"],
+        dates: "creation or directory synchronization dates",
+        one: "organization",
+        many: "organizations",
+    },
     counts: &[],
 };

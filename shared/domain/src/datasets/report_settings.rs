@@ -1,6 +1,9 @@
 //! Report settings: whether the tenant conceals names in its usage reports.
 
-use crate::{Column, Dataset, Enumeration, Kind, Permission, dataset::Key, pace::Service};
+use crate::{
+    Column, Dataset, Enumeration, Kind, Permission, dataset::Key, lasting::LastingDates,
+    pace::Service,
+};
 
 /// Whether the tenant conceals names in its usage reports.
 pub const REPORT_SETTINGS: Dataset = Dataset {
@@ -30,5 +33,6 @@ pub const REPORT_SETTINGS: Dataset = Dataset {
     // Before the reports, whose rows it explains.
     priority: 2,
     volatile: &[],
+    lasting: LastingDates::NONE,
     counts: &[],
 };

@@ -4,6 +4,7 @@ use crate::{
     Column, Dataset, Enumeration, Kind, Permission,
     count::{Cells, Count, Tally},
     dataset::Key,
+    lasting::LastingDates,
     pace::Service,
 };
 
@@ -96,6 +97,7 @@ pub const SECURE_SCORES: Dataset = Dataset {
     retention_days: None,
     priority: 4,
     volatile: &[],
+    lasting: LastingDates::NONE,
     counts: &[SCORE, MAX_SCORE],
 };
 

@@ -5,6 +5,7 @@ use crate::{
     activity::{Activity, SignIns},
     count::{Cells, Count, Tally},
     dataset::Key,
+    lasting::LastingDates,
     pace::Service,
     verdict::Licence,
 };
@@ -77,6 +78,17 @@ pub const SIGN_IN_ACTIVITY: Dataset = Dataset {
         // change.
         "created_date_time",
     ],
+    lasting: LastingDates {
+        columns: &[
+            "sign_in_activity_last_successful_sign_in_date_time",
+            "sign_in_activity_last_sign_in_date_time",
+            "sign_in_activity_last_non_interactive_sign_in_date_time",
+            "created_date_time",
+        ],
+        dates: "sign-in dates",
+        one: "person",
+        many: "people",
+    },
     counts: &[INACTIVE_90_DAYS, ATTEMPTS_ONLY_90_DAYS, NEVER_USED_90_DAYS],
 };
 

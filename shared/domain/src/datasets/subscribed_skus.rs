@@ -4,6 +4,7 @@ use crate::{
     Column, Dataset, Enumeration, Kind, Permission,
     count::{Count, Tally},
     dataset::Key,
+    lasting::LastingDates,
     pace::Service,
 };
 
@@ -114,6 +115,7 @@ pub const SUBSCRIBED_SKUS: Dataset = Dataset {
     retention_days: None,
     priority: 0,
     volatile: &[],
+    lasting: LastingDates::NONE,
     counts: &[
         BOUGHT,
         ASSIGNED,

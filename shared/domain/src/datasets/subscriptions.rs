@@ -1,6 +1,9 @@
 //! Subscriptions: what was ordered, until when it runs, and whether it is a trial.
 
-use crate::{Column, Dataset, Enumeration, Kind, Permission, dataset::Key, pace::Service};
+use crate::{
+    Column, Dataset, Enumeration, Kind, Permission, dataset::Key, lasting::LastingDates,
+    pace::Service,
+};
 
 /// The tenant's commercial subscriptions. Several may make up one SKU.
 pub const SUBSCRIPTIONS: Dataset = Dataset {
@@ -94,5 +97,6 @@ pub const SUBSCRIPTIONS: Dataset = Dataset {
     retention_days: None,
     priority: 0,
     volatile: &[],
+    lasting: LastingDates::NONE,
     counts: &[],
 };

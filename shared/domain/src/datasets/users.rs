@@ -4,6 +4,7 @@ use crate::{
     Column, Dataset, Enumeration, Kind, Permission,
     count::{Count, Tally},
     dataset::{Delta, Key},
+    lasting::LastingDates,
     pace::Service,
 };
 
@@ -118,6 +119,12 @@ pub const USERS: Dataset = Dataset {
     retention_days: None,
     priority: 0,
     volatile: &[],
+    lasting: LastingDates {
+        columns: &["created_date_time"],
+        dates: "creation dates",
+        one: "person",
+        many: "people",
+    },
     counts: &[ALL_USERS, ENABLED, GUESTS, LICENSED, LICENSED_DISABLED],
 };
 

@@ -165,6 +165,23 @@ impl Store {
         Ok(cells)
     }
 
+    /// What is packed of a dataset, by key.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn all_packed(
+        &self,
+        tenant: TenantId,
+        dataset: &Dataset,
+    ) -> Result<(BTreeMap<String, String>, Units), StoreError> {
+        let mut units = Units::default();
+        let all = ("", "\u{10ffff}");
+        let cells = self
+            .packed_between(tenant, dataset, all, true, &mut units)
+            .await?;
+        Ok((cells, units))
+    }
+
     /// What is packed of one record.
     pub(super) async fn packed(
         &self,
