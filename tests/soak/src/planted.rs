@@ -409,8 +409,8 @@ pub const BUGS: &[Bug] = &[
         "what fell short waits until it is due again",
         &[at(
             PLAN,
-            "let unfinished = !matches!(state.phase, Phase::Fresh) && state.verdict.allows();",
-            "let unfinished = !PLANTED && !matches!(state.phase, Phase::Fresh) && state.verdict.allows();",
+            "let unfinished = !ended && state.verdict.allows();",
+            "let unfinished = !PLANTED && !ended && state.verdict.allows();",
         )],
     ),
     bug(
