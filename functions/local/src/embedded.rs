@@ -20,10 +20,8 @@ use aws_smithy_runtime_api::{
 use aws_smithy_types::body::SdkBody;
 use dynoxide::Database;
 use serde::{Serialize, de::DeserializeOwned};
-use std::{
-    fmt, io,
-    sync::{Arc, PoisonError, RwLock},
-};
+use std::{fmt, io, sync::Arc};
+use tokio::{sync::RwLock, task::JoinError};
 
 /// What an operation's name begins with in `X-Amz-Target`.
 const API: &str = "DynamoDB_20120810.";
@@ -48,36 +46,37 @@ impl Embedded {
         }
     }
 
-    /// Answers nothing any more. The file is closed when the calls in hand have ended.
-    pub fn close(&self) {
-        let mut database = self.database.write();
-        database
-            .as_deref_mut()
-            .unwrap_or_else(|e| e.get_mut())
-            .take();
+    /// Waits for the calls in hand, closes the file, and answers nothing any more. SQLite removes its log
+    /// by name when it closes: nobody may make a file of that name before.
+    pub async fn close(&self) {
+        self.database.write().await.take();
     }
 
-    fn open(&self) -> Option<Database> {
-        let database = self.database.read();
-        database.unwrap_or_else(PoisonError::into_inner).clone()
+    /// Has the store do something that waits for the disk; `None` when it is closed.
+    ///
+    /// # Errors
+    /// When it does not come to an end.
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Database) -> T + Send + 'static,
+    ) -> Result<Option<T>, JoinError> {
+        let database = Arc::clone(&self.database).read_owned().await;
+        tokio::task::spawn_blocking(move || database.as_ref().map(work)).await
     }
 
     async fn answer(&self, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
         let target = request.headers().get("x-amz-target").unwrap_or_default();
         let operation = target.strip_prefix(API).unwrap_or_default().to_owned();
-        let Some(database) = self.open() else {
-            return Err(ConnectorError::io("the store is closed".into()));
-        };
         let body = request.into_body();
-        // SQLite waits for the disk.
-        let answered = tokio::task::spawn_blocking(move || {
+        let answered = self.run(move |database| {
             let body = body
                 .bytes()
                 .ok_or_else(|| io::Error::other("a streamed body"))?;
-            Ok::<_, io::Error>(perform(&database, &operation, body))
+            Ok::<_, io::Error>(perform(database, &operation, body))
         });
         let answer = match answered.await {
-            Ok(answer) => answer.map_err(|e| ConnectorError::user(e.into()))?,
+            Ok(Some(answer)) => answer.map_err(|e| ConnectorError::user(e.into()))?,
+            Ok(None) => return Err(ConnectorError::io("the store is closed".into())),
             Err(ended) => return Err(ConnectorError::io(ended.into())),
         };
         let status = StatusCode::try_from(answer.status);

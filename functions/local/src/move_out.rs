@@ -39,7 +39,7 @@ pub async fn run(options: Move) -> anyhow::Result<()> {
     let (store, embedded) = open_store(&data).await?;
     let source = Source { store, vault };
     let ended = move_all(&source, &options.stack).await;
-    embedded.close();
+    embedded.close().await;
     ended
 }
 

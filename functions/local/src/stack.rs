@@ -188,7 +188,7 @@ impl Stack {
         {
             http.abort();
         }
-        self.store.close();
+        self.store.close().await;
     }
 }
 
@@ -209,8 +209,8 @@ pub(crate) async fn open_store(data: &DataDir) -> anyhow::Result<(Store, Embedde
     database
         .disable_bulk_loading()
         .map_err(|e| anyhow::anyhow!("cannot set up the store {}: {e}", path.display()))?;
-    let file = store_file::overwrite_on_request(path.clone(), database.clone());
     let embedded = Embedded::new(database);
+    let file = store_file::overwrite_on_request(path.clone(), embedded.clone());
     let store = Store::within(embedded.clone(), path.display().to_string()).with_file(file);
     store
         .ensure_tables()

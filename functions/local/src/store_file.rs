@@ -1,5 +1,6 @@
 //! The store's file: its format version, and overwriting what was deleted.
 
+use crate::embedded::Embedded;
 use anyhow::{Context, bail};
 use muster_platform::store::{Overwrite, StoreFile};
 use rusqlite::{Connection, OpenFlags};
@@ -120,12 +121,12 @@ fn copy_to(path: &Path, copy: &Path) -> anyhow::Result<()> {
 
 /// Serves requests to overwrite what was deleted, for as long as there is somebody to ask. Requests that
 /// come while the file is being rewritten share the next rewriting.
-pub(crate) fn overwrite_on_request(path: PathBuf, database: dynoxide::Database) -> StoreFile {
+pub(crate) fn overwrite_on_request(path: PathBuf, store: Embedded) -> StoreFile {
     let (file, mut asked) = StoreFile::new();
     tokio::spawn(async move {
         let mut waiting: Vec<Overwrite> = Vec::new();
         while asked.recv_many(&mut waiting, usize::MAX).await > 0 {
-            let done = overwrite(path.clone(), database.clone()).await;
+            let done = overwrite(path.clone(), &store).await;
             if let Err(error) = &done {
                 tracing::error!(%error, "the store's file was not rewritten");
             }
@@ -138,15 +139,16 @@ pub(crate) fn overwrite_on_request(path: PathBuf, database: dynoxide::Database) 
     file
 }
 
-async fn overwrite(path: PathBuf, database: dynoxide::Database) -> Result<(), String> {
-    let rewritten = tokio::task::spawn_blocking(move || {
+async fn overwrite(path: PathBuf, store: &Embedded) -> Result<(), String> {
+    let rewritten = store.run(move |database| {
         // VACUUM writes every page that is in use anew, into the write-ahead log; the checkpoint puts
         // them in the place of the old ones, cuts the rest of the file off, and empties the log.
         database.vacuum().map_err(|error| error.to_string())?;
         truncate_log(&path).map_err(|error| error.to_string())?;
         remove_copies(&path).map_err(|error| error.to_string())
     });
-    rewritten.await.map_err(|error| error.to_string())?
+    let rewritten = rewritten.await.map_err(|error| error.to_string())?;
+    rewritten.unwrap_or_else(|| Err("it is shutting down".to_owned()))
 }
 
 fn truncate_log(path: &Path) -> anyhow::Result<()> {
