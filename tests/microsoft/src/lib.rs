@@ -23,6 +23,7 @@ mod bodies;
 mod clock;
 mod control;
 mod csv_faults;
+mod evidence_faults;
 mod faults;
 mod graph;
 mod json;
@@ -45,6 +46,7 @@ mod tenant_handle;
 mod world;
 
 pub use csv_faults::CsvFault;
+pub use evidence_faults::EvidenceFault;
 pub use faults::{Fault, FaultKind, ParseFaultError, ScriptedAnswer};
 pub use key_identifiers::KeyIdentifiers;
 pub use list_faults::ListFault;

@@ -27,6 +27,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use url::form_urlencoded;
 
+use crate::evidence_faults::EvidenceFault;
 use crate::graph::error::GraphError;
 use crate::observed::{Observed, rewrite};
 
@@ -53,6 +54,8 @@ pub enum ListFault {
     NoRemovals,
     /// Nobody beyond this row of a page has sign-in activity; `$top` is ignored, where true.
     SignInsBeyond(usize, bool),
+    /// The evidence of a page misleads.
+    Evidence(EvidenceFault),
     /// The same page for ever; with other ids each time, where true.
     Endless(bool),
 }
@@ -82,7 +85,7 @@ impl ListFault {
             },
             ("endless", None) => Self::Endless(false),
             ("endless", Some("new")) => Self::Endless(true),
-            _ => return None,
+            _ => Self::Evidence(EvidenceFault::named(word, argument)?),
         })
     }
 }
@@ -181,6 +184,10 @@ pub async fn strike(
                 }
             })
             .await
+        }
+        ListFault::Evidence(fault) => {
+            let now = seen.world.clock.now();
+            change(next.run(request).await, |page| fault.apply(page, now)).await
         }
         ListFault::Endless(new) => endless(new, seen, request, next).await,
         _ => next.run(request).await,

@@ -4,6 +4,7 @@ mod soak {
     mod completeness;
     mod crash_points;
     mod deletion;
+    mod evidence;
     mod fencing;
     mod fuzz;
     mod holes;
