@@ -60,7 +60,7 @@ impl DataDir {
         self
     }
 
-    /// Whether the store has a file with anything in it.
+    /// Returns true if the store has a file with anything in it.
     pub fn has_store(&self) -> bool {
         fs::metadata(self.path.join("muster.db")).is_ok_and(|file| file.len() > 0)
     }

@@ -8,12 +8,11 @@
 use aws_smithy_runtime_api::{
     client::{
         http::{
-            HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings,
-            SharedHttpConnector,
+            HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector,
+            http_client_fn,
         },
         orchestrator::{HttpRequest, HttpResponse},
         result::ConnectorError,
-        runtime_components::RuntimeComponents,
     },
     http::StatusCode,
 };
@@ -23,7 +22,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use std::{fmt, io, sync::Arc};
 use tokio::{sync::RwLock, task::JoinError};
 
-/// What an operation's name begins with in `X-Amz-Target`.
+/// The prefix of an operation's name in `X-Amz-Target`.
 const API: &str = "DynamoDB_20120810.";
 
 /// The store of a data directory, as what carries the AWS SDK's requests. Clones share the store.
@@ -44,6 +43,12 @@ impl Embedded {
         Self {
             database: Arc::new(RwLock::new(Some(database))),
         }
+    }
+
+    /// Carries the AWS SDK's requests to the store.
+    pub fn http_client(&self) -> SharedHttpClient {
+        let store = SharedHttpConnector::new(self.clone());
+        http_client_fn(move |_, _| store.clone())
     }
 
     /// Waits for the calls in hand, closes the file, and answers nothing any more. SQLite removes its log
@@ -89,16 +94,6 @@ impl HttpConnector for Embedded {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let store = self.clone();
         HttpConnectorFuture::new(async move { store.answer(request).await })
-    }
-}
-
-impl HttpClient for Embedded {
-    fn http_connector(
-        &self,
-        _: &HttpConnectorSettings,
-        _: &RuntimeComponents,
-    ) -> SharedHttpConnector {
-        SharedHttpConnector::new(self.clone())
     }
 }
 

@@ -211,7 +211,7 @@ pub(crate) async fn open_store(data: &DataDir) -> anyhow::Result<(Store, Embedde
         .map_err(|e| anyhow::anyhow!("cannot set up the store {}: {e}", path.display()))?;
     let embedded = Embedded::new(database);
     let file = store_file::overwrite_on_request(path.clone(), embedded.clone());
-    let store = Store::within(embedded.clone(), path.display().to_string()).with_file(file);
+    let store = Store::within(embedded.http_client(), path.display().to_string()).with_file(file);
     store
         .ensure_tables()
         .await
@@ -251,7 +251,7 @@ async fn resume(
     Ok(())
 }
 
-/// Whether a schedule is set for an integration: for its syncs, or until its deletion is done.
+/// Returns true if an integration has a schedule: for its syncs, or until its deletion is done.
 fn goes_on(integration: &Integration) -> bool {
     integration.deleting || (!integration.paused && integration.unreadable.is_none())
 }

@@ -18,7 +18,7 @@ type Migration = fn(&Connection) -> rusqlite::Result<()>;
 /// format is of format 0, and differs from format 1 by the number alone.
 const MIGRATIONS: &[Migration] = &[|_| Ok(())];
 
-/// How long another connection is waited for.
+/// The longest wait for another connection.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Makes sure that the file is of this version's format before anything else opens it. An older one is
@@ -97,7 +97,7 @@ pub(crate) fn store_format(path: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Where the copy of a file of an older format is kept.
+/// The path at which the copy of a file of an older format is kept.
 fn copy_of(path: &Path, format: usize) -> PathBuf {
     path.with_extension(format!("db.format-{format}"))
 }

@@ -398,7 +398,7 @@ pub async fn delete(context: &Context, tenant: TenantId) -> Result<DeletionView,
     Ok(DeletionView::new(tenant, &deletion, true))
 }
 
-/// How far the deletion of a tenant is, or its receipt.
+/// Returns the progress of a tenant's deletion, or its receipt.
 ///
 /// # Errors
 /// 404 when the tenant is not being deleted, and no receipt is kept.

@@ -109,7 +109,7 @@ pub struct Page {
     pub matched: Option<u64>,
     /// The names of the tenant's SKUs.
     pub names: Arc<Names>,
-    /// What was seen of the stored records.
+    /// The observations of a reader of the stored records.
     pub seen: Seen,
 }
 
@@ -133,14 +133,14 @@ impl Page {
     }
 }
 
-/// What was seen of a dataset's stored records.
+/// Counts what a reader sees of a dataset's stored records.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Seen {
     /// Records that were read.
     rows: u64,
     /// Records that are not as they were written.
     altered: u64,
-    /// Whether that is all there are.
+    /// True once the last page was read.
     all: bool,
 }
 
@@ -171,7 +171,7 @@ impl Seen {
     }
 }
 
-/// How many records of a dataset there should be, while nobody writes them.
+/// Returns the number of records that a dataset should have while nobody writes them.
 pub fn counted(view: &DatasetView) -> Option<u64> {
     view.records.filter(|_| view.state == Phase::Fresh)
 }

@@ -25,14 +25,14 @@ use muster_platform::{
     store::{StoreError, Units},
 };
 
-/// How reading a dataset ended.
+/// The end of a dataset's reading.
 #[derive(Debug)]
 pub(crate) struct End {
     pub dataset: &'static Dataset,
     pub state: DatasetState,
-    /// Whether the state is stored so; otherwise what is stored differs in when it was looked at alone.
+    /// True if the state is stored so; otherwise the stored state differs only in the time of the last look.
     pub stored: bool,
-    /// What was counted for the summary.
+    /// The counts for the summary.
     pub counted: Counted,
     /// The deadline came first: there is more to read at once.
     pub cut_off: bool,
@@ -40,17 +40,17 @@ pub(crate) struct End {
     pub come_back_at: Option<Timestamp>,
 }
 
-/// What earlier attempts of the same run took.
+/// The results of earlier attempts of the same run.
 #[derive(Debug, Default)]
 struct Spent {
     counters: Counters,
     units: Units,
-    /// What they suspect of the list.
+    /// Their suspicion of holes in the list.
     holes: holes::Watch,
     asking_before: Option<Asking>,
 }
 
-/// What is said where only one more enumeration can tell what is gone.
+/// Tells that only one more enumeration can show what is gone.
 const LEFT_OVER: &str = "Everything has been read, over several runs. An earlier try had left records, some of which may be gone by now; all is read once more, in one piece, and those are removed.";
 
 /// Reads a dataset from where the plan says. Only trouble with the store is an error: whatever

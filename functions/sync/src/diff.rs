@@ -46,8 +46,8 @@ impl Told {
         self.shown.is_some_and(|(_, again)| again)
     }
 
-    /// Whether it names a part of a record that is held, and leaves the rest as it is: in a delta round,
-    /// and where a whole enumeration names a record once more.
+    /// Returns true if the entry names a part of a record that is held, and leaves the rest as it is: in a
+    /// delta round, and where a whole enumeration names a record once more.
     fn is_part(&self) -> bool {
         let names_a_part = matches!(&self.entry, Entry::Is(row) if row.missing.any());
         names_a_part && self.shown.is_none_or(|(_, again)| again)
@@ -83,8 +83,8 @@ pub(crate) fn complete(
     unknown
 }
 
-/// Whether an object that names only some columns is no whole one: what was never set is left out of
-/// those, too.
+/// Returns true if an object that names only some columns is not whole. A whole object leaves out what was
+/// never set, too.
 fn is_a_part(dataset: &Dataset, row: &Row) -> bool {
     let Enumeration::Delta(delta) = dataset.enumeration else {
         return false;

@@ -20,7 +20,7 @@ const FIRST_COUNT_AT: u32 = 64;
 /// The longest list that is read: a million objects in pages of 50.
 const MOST_PAGES: u32 = 20_000;
 
-/// Why a list is taken to have no end.
+/// The signs by which a list is taken to have no end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Endless {
     /// A next link was followed before.
@@ -34,7 +34,7 @@ pub(crate) enum Endless {
 }
 
 impl Endless {
-    /// What is said of it.
+    /// Explains to a person why the list was given up.
     pub fn sentence(self, dataset: &Dataset, repeated: &Repeated) -> String {
         let why = match self {
             Self::Circle => "a page leads back to one that was read before".to_owned(),
@@ -56,10 +56,10 @@ impl Endless {
     }
 }
 
-/// What an enumeration has seen so far, as far as it tells whether there is an end.
+/// Follows an enumeration, as far as it tells whether there is an end.
 #[derive(Debug)]
 pub(crate) struct Watch {
-    /// Whether the index tells which records this enumeration has named; it does from the first page on.
+    /// True if the index tells which records this enumeration has named; it does from the first page on.
     by_index: bool,
     /// The hashes of the keys named, where the index does not tell.
     names: HashSet<u64>,
@@ -80,7 +80,7 @@ impl Watch {
         }
     }
 
-    /// Whether a page names somebody that no page before it named, as far as the index does not tell.
+    /// Returns true if a page names somebody that no page before it named, as far as the index does not tell.
     pub fn names_somebody_new(&mut self, entries: &[Entry]) -> bool {
         let mut new = false;
         for entry in entries {
@@ -100,7 +100,7 @@ impl Watch {
 }
 
 impl Reading<'_> {
-    /// Whether the list that leads on is taken to have no end, and why.
+    /// Returns the reason to take a list that leads on for endless, if there is one.
     pub(crate) async fn never_ends(&mut self) -> Option<Endless> {
         if self.watch.idle >= IDLE_PAGES {
             return Some(Endless::Idle);

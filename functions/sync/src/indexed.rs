@@ -22,7 +22,7 @@ pub(crate) struct Indexed {
     mark: Option<IndexMark>,
     /// When the index was made from the stored records.
     made_at: Timestamp,
-    /// What the stored records were found to be, where the index was made from them.
+    /// The result of checking the stored records, if the index was made from them.
     pub checked: Option<Checked>,
     /// What a delta round changed: each record's key hash, with its mark unless it is gone.
     pub changed: Vec<(u64, Option<Mark>)>,
@@ -31,14 +31,14 @@ pub(crate) struct Indexed {
 /// The stored records of a dataset, looked at one by one.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Checked {
-    /// How many there are.
+    /// The number of records.
     rows: u64,
-    /// How many of them are not what was written.
+    /// The number of records that are not as they were written.
     altered: u64,
 }
 
 impl Checked {
-    /// What is wrong with the records, which a state that was stored after a whole run counts.
+    /// Compares the records with a state that was stored after a whole run, and returns the damage.
     pub fn against(self, stored: &DatasetState, now: Timestamp) -> Option<Repaired> {
         let counted = stored.phase == Phase::Fresh && stored.complete.is_some();
         let missing = match counted {

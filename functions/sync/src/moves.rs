@@ -25,7 +25,7 @@ pub(crate) struct Moves {
     packed: bool,
     waiting: Moved,
     bytes: usize,
-    /// What is packed, once it was asked for.
+    /// The packed cells by key, once they were loaded.
     loaded: Option<BTreeMap<String, String>>,
 }
 
@@ -90,7 +90,7 @@ impl Moves {
         Ok(units)
     }
 
-    /// What moved of a record: what waits, else what was packed when that was loaded.
+    /// Returns the moved cells of a record: those that wait, else the packed ones if they were loaded.
     pub fn cells(&self, key: &str) -> Option<&String> {
         match self.waiting.get(key) {
             Some(cells) => cells.as_ref(),

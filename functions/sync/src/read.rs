@@ -71,7 +71,7 @@ pub(crate) struct Reading<'a> {
     pub holes: holes::Watch,
     /// Pages that may have holes: they are neither compared nor written until that is known.
     pub held_back: Vec<Page>,
-    /// How the list was asked for before a suspicion of holes had it read in smaller pages.
+    /// The way the list was asked for before a suspicion of holes had it read in smaller pages.
     pub asking_before: Option<Asking>,
 }
 
@@ -90,7 +90,7 @@ pub(crate) enum Stop {
         listed: u64,
         counted: u64,
     },
-    /// What is held cannot be made right by a delta round: the whole list is read at once.
+    /// Has the whole list read at once: a delta round cannot make right what is held.
     StartOver(&'static str),
     /// The list has no end.
     Endless(Endless),

@@ -1,6 +1,6 @@
-//! How a dataset is asked for where Microsoft refuses what its definition wishes: in smaller pages, without
-//! a property, or as a whole list in place of changes. A wish that is refused costs the wish, and not the
-//! dataset. What was learned is kept in the dataset's state and tried anew after a week.
+//! Decides how to ask for a dataset where Microsoft refuses what its definition wishes: in smaller pages,
+//! without a property, or as a whole list in place of changes. A wish that is refused costs the wish, and not
+//! the dataset. What was learned is kept in the dataset's state and tried anew after a week.
 
 use crate::{ClientId, Dataset, Enumeration, fault::Fault};
 use jiff::{SignedDuration, Timestamp};
@@ -12,7 +12,7 @@ const KEPT_FOR: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// Page sizes that are tried where one is refused and none is named, largest first; then none is sent.
 const SMALLER: [u16; 3] = [999, 500, 100];
 
-/// What was learned of how to ask.
+/// The way Microsoft wants a dataset to be asked for, learned from its refusals.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Asking {
@@ -29,13 +29,13 @@ pub struct Asking {
     /// ([`crate::holes`]).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub believed_beyond: Option<u16>,
-    /// When it was learned.
+    /// The time at which it was learned.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub learned_at: Option<Timestamp>,
 }
 
 impl Asking {
-    /// Whether it is as the definition wishes.
+    /// Returns true if nothing was learned: the dataset is asked for as its definition wishes.
     pub fn is_as_defined(&self) -> bool {
         self.page_size.is_none()
             && self.left_out.is_empty()
@@ -43,7 +43,7 @@ impl Asking {
             && self.believed_beyond.is_none()
     }
 
-    /// How to ask now: as the definition wishes, where what was learned is too old.
+    /// Forgets what was learned too long ago.
     #[must_use]
     pub fn now(&self, now: Timestamp) -> Self {
         let young = |at: Timestamp| now.duration_since(at) < KEPT_FOR;
@@ -108,7 +108,7 @@ impl Asking {
         true
     }
 
-    /// What a person is told of it; empty where all is as the definition wishes.
+    /// Explains to a person what differs from the definition; empty where nothing does.
     pub fn notes(&self, dataset: &Dataset) -> Vec<String> {
         let mut notes = Vec::new();
         if self.without_changes {
@@ -133,7 +133,7 @@ impl Asking {
         notes
     }
 
-    /// Whether a column's property is not asked for.
+    /// Returns true if a column's property is not asked for.
     pub fn leaves_out(&self, source: &str) -> bool {
         let first = source.split('/').next().unwrap_or(source);
         self.left_out.iter().any(|name| name == first)

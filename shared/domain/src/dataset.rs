@@ -69,7 +69,7 @@ pub enum Enumeration {
     SnapshotByDay,
 }
 
-/// What else is known of a collection that is read by delta query.
+/// Further facts about a collection that is read by delta query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Delta {
     /// The path of the plain list, below `/v1.0`: read where Microsoft does not offer changes.
@@ -79,7 +79,7 @@ pub struct Delta {
 }
 
 impl Enumeration {
-    /// Whether it is read by delta query.
+    /// Returns true if the collection is read by delta query.
     pub fn is_delta(self) -> bool {
         matches!(self, Self::Delta(_))
     }

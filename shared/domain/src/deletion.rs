@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// How long the receipt is kept after the end of a deletion.
+/// The time for which the receipt is kept after the end of a deletion.
 pub const RECEIPT_LIFE: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// A deletion under way, or the receipt of one that ended.
@@ -17,15 +17,15 @@ pub const RECEIPT_LIFE: SignedDuration = SignedDuration::from_hours(30 * 24);
 pub struct Deletion {
     /// The client's name.
     pub name: String,
-    /// When the integration that is deleted was connected: a tenant may be connected again.
+    /// The time at which the deleted integration was connected: a tenant may be connected again.
     pub connected_at: Option<Timestamp>,
-    /// When it was asked for.
+    /// The time at which the deletion was requested.
     pub asked_at: Option<Timestamp>,
-    /// When everything was gone.
+    /// The time at which everything was gone.
     pub finished_at: Option<Timestamp>,
-    /// Whether a secret was deleted.
+    /// True if a secret was deleted.
     pub secret: bool,
-    /// Whether a schedule was deleted.
+    /// True if a schedule was deleted.
     pub schedule: bool,
     /// Records deleted, by dataset.
     pub records: BTreeMap<String, u64>,
@@ -39,13 +39,13 @@ pub struct Deletion {
     pub control_items: u64,
     /// About how many records there were to delete, by the datasets' own counts.
     pub expected: u64,
-    /// Why it does not go on, for a person.
+    /// The reason for which it does not go on, for a person.
     pub trouble: Option<String>,
     /// A number above that of the tenant's last lease. A tenant that is connected again goes on from it.
     pub lease: u64,
-    /// Whether a worker was busy when it began: what that writes late is looked for once more.
+    /// True if a worker was busy when the deletion began: its late writes are looked for once more.
     pub worker_was_busy: bool,
-    /// Whether the schedule was about to be removed.
+    /// True if the schedule was about to be removed.
     pub removing_schedule: bool,
     /// Parts that are counted whole.
     pub counted: BTreeSet<String>,
@@ -62,7 +62,7 @@ pub enum Part {
     Changes,
     /// Daily summaries.
     Summaries,
-    /// What moved by itself, which is of records that are counted.
+    /// The packed moves, which belong to records that are counted.
     Moving,
     /// Indexes, which are no data of the tenant's.
     Index,
@@ -118,7 +118,7 @@ impl Deletion {
         }
     }
 
-    /// Whether it is the deletion of this integration, and not of an earlier one of the same tenant.
+    /// Returns true if it is the deletion of this integration, and not of an earlier one of the same tenant.
     pub fn is_of(&self, integration: &Integration) -> bool {
         self.connected_at == Some(integration.created_at)
     }

@@ -60,8 +60,8 @@ impl Fault {
         matches!(self, Self::Throttled(_) | Self::Passing(_))
     }
 
-    /// Whether a request is refused for what it asks. A link of Microsoft's cannot be asked otherwise: the
-    /// list is read from its start.
+    /// Returns true if a request is refused for what it asks. A link of Microsoft's cannot be asked
+    /// otherwise: the list is read from its start.
     pub fn is_about_the_query(&self) -> bool {
         matches!(
             self,

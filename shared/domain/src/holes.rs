@@ -18,7 +18,7 @@ const WATCHED: [(&str, &str); 1] = [("sign_in_activity", "signInActivity")];
 
 /// The page sizes that a suspicion is tested with, in this order.
 const SMALLER: [u16; 3] = [60, 30, 15];
-/// What is less likely than this is no chance.
+/// The probability below which an observation is not taken for chance.
 const UNLIKELY: f64 = 0.001;
 /// In a list that is under suspicion, a page is written once its tail is at least this likely.
 const LIKELY: f64 = 0.2;
@@ -31,7 +31,7 @@ pub fn watched(dataset: &Dataset) -> Option<&'static str> {
     Some(of.1)
 }
 
-/// Whether each object of a page has the watched property; empty where none is watched.
+/// Tells of each object of a page whether it has the watched property; empty where none is watched.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Presence(Vec<bool>);
 
@@ -50,7 +50,7 @@ impl Presence {
 /// The rows of all pages of one attempt.
 #[derive(Debug, Clone, Default)]
 struct Rows {
-    /// How many pages had so many rows.
+    /// The number of pages by their number of rows.
     pages: BTreeMap<usize, usize>,
     all: usize,
     with: usize,
@@ -98,7 +98,7 @@ fn power(share: f64, times: usize) -> f64 {
     share.powi(i32::try_from(times).unwrap_or(i32::MAX))
 }
 
-/// What to do with a page.
+/// The next step with a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
     /// Take it, after those that were held back.

@@ -20,11 +20,11 @@ use serde::{Deserialize, Serialize};
 pub struct LastingDates {
     /// Their columns.
     pub columns: &'static [&'static str],
-    /// What they are: "sign-in dates".
+    /// The words for the dates: "sign-in dates".
     pub dates: &'static str,
-    /// What one record is: "person".
+    /// The word for one record: "person".
     pub one: &'static str,
-    /// What several records are: "people".
+    /// The word for several records: "people".
     pub many: &'static str,
 }
 
@@ -83,12 +83,12 @@ impl Lasting {
     }
 }
 
-/// How many records of the last whole enumeration show a date that Microsoft left out.
+/// Counts the records of the last whole enumeration that show a date which Microsoft left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeptDates {
     /// The records.
     pub records: u64,
-    /// When the first enumeration in a row began that left dates out: the dates are older.
+    /// The time of the first enumeration in a row that left dates out: the dates are older.
     pub since: Timestamp,
 }
 
@@ -129,7 +129,7 @@ mod tests {
         }
     }
 
-    /// What is held of a user after an entry with this activity.
+    /// Applies an entry with this activity to a user who is held.
     fn after(activity: &Value) -> (bool, Value) {
         let lasting = Lasting::of(&SIGN_IN_ACTIVITY);
         let all = json!({"id": "a", "signInActivity": {"lastSignInDateTime": NEW,

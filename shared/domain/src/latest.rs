@@ -22,7 +22,7 @@ pub struct Freshness {
     /// When the last whole enumeration began and ended.
     #[serde(rename = "w", default, skip_serializing_if = "Option::is_none")]
     whole: Option<(Timestamp, Timestamp)>,
-    /// When Microsoft's own count was last asked for.
+    /// The time of the last request for Microsoft's own count.
     #[serde(rename = "c", default, skip_serializing_if = "Option::is_none")]
     counted_at: Option<Timestamp>,
     /// What the last run did.

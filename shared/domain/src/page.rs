@@ -29,7 +29,7 @@ pub struct Page {
     pub concealed: u64,
     /// What else a report's rows were.
     pub rows: ReportRows,
-    /// Which objects have the property that is watched.
+    /// The objects that have the watched property.
     pub presence: Presence,
 }
 

@@ -41,12 +41,12 @@ impl Missing {
         Self(self.0 & other.0)
     }
 
-    /// Whether any column was not named.
+    /// Returns true if any column was not named.
     pub fn any(self) -> bool {
         self.0 != 0
     }
 
-    /// Whether this column was not named.
+    /// Returns true if this column was not named.
     pub fn has(self, column: usize) -> bool {
         self.0 & bit(column) != 0
     }

@@ -71,7 +71,7 @@ pub(crate) struct RowReader {
     out: String,
     places: Vec<Range<usize>>,
     top: Top,
-    /// What is missing of an object of which nothing is named.
+    /// The columns that are missing of an object of which nothing is named.
     all: Missing,
     /// The property whose presence is noted.
     watched: Option<&'static str>,
@@ -79,10 +79,10 @@ pub(crate) struct RowReader {
     lasting: Option<Lasting>,
 }
 
-/// What is known of an object at its top level.
+/// The state of reading an object's top level.
 #[derive(Debug, Default)]
 struct Top {
-    /// Whether it is marked as removed.
+    /// True if the object is marked as removed.
     removed: bool,
     missing: Missing,
     /// The property whose presence is noted, and whether the object has it.
@@ -143,7 +143,7 @@ impl RowReader {
         }
     }
 
-    /// Whether the object in hand has the property that is watched, where one is.
+    /// Tells whether the object in hand has the watched property; `None` where none is watched.
     pub fn has_watched(&self) -> Option<bool> {
         self.watched.map(|_| self.top.has_watched)
     }

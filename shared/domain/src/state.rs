@@ -46,16 +46,16 @@ pub struct DatasetState {
     /// Counts of the last report's rows that were not simply kept.
     #[serde(default, skip_serializing_if = "ReportRows::is_empty")]
     pub rows: ReportRows,
-    /// How many records show dates that the last whole enumeration left out.
+    /// The number of records that show dates which the last whole enumeration left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kept: Option<KeptDates>,
-    /// When Microsoft's own count was last asked for.
+    /// The time of the last request for Microsoft's own count.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub counted_at: Option<Timestamp>,
     /// The trouble that the last runs had in common.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repeated: Option<Repeated>,
-    /// How Microsoft wants the dataset to be asked for, where that is otherwise than its definition wishes.
+    /// The way Microsoft wants the dataset to be asked for, if that differs from its definition.
     #[serde(default, skip_serializing_if = "Asking::is_as_defined")]
     pub asking: Asking,
     /// The stored index, where it may be believed; absent while the dataset is being written.
@@ -70,10 +70,10 @@ pub struct DatasetState {
     /// The last question of that kind that a person answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answered_removal: Option<AnsweredRemoval>,
-    /// What the last check of the stored records found, where it found anything. They were read again.
+    /// The damage that the last check of the stored records found, if any. They were read again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repaired: Option<Repaired>,
-    /// Whether the stored state cannot be read, so that nothing is known of the dataset.
+    /// True if the stored state cannot be read, so that nothing is known of the dataset.
     #[serde(skip)]
     pub unreadable: bool,
 }
@@ -252,7 +252,7 @@ pub struct AnsweredRemoval {
 /// Stored records that were not as they had been written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Repaired {
-    /// When that was found.
+    /// The time at which the damage was found.
     pub at: Timestamp,
     /// Records that were counted and not there.
     pub missing: u64,
@@ -328,8 +328,8 @@ impl DatasetState {
         }
     }
 
-    /// Whether it is to be read again from its start, as was asked then: it is not if an enumeration has
-    /// begun since.
+    /// Returns true if the dataset is to be read again from its start, as was asked then. An enumeration that
+    /// has begun since is the answer to that.
     pub fn is_older_than(&self, asked_at: Timestamp) -> bool {
         let under_way = self.checkpoint.next_link.as_ref();
         let under_way = under_way.and(self.checkpoint.began_at);

@@ -11,8 +11,8 @@ pub struct SyncState {
     /// When a person last asked for one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub requested_at: Option<Timestamp>,
-    /// When the queue took the latest message that asks for a sync; `None` once it was answered without
-    /// one, and where the next scheduled sync serves the request.
+    /// The time at which the queue took the latest message that asks for a sync; `None` once it was answered
+    /// without one, and where the next scheduled sync serves the request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub queued_at: Option<Timestamp>,
     /// When the sync under way began; kept over a crash, so that what it repeats has one time.

@@ -36,9 +36,9 @@ pub fn falls_short(objects: u64, counted: u64, disputed: Option<u64>) -> bool {
     lacks(objects, counted) && !disputed.is_some_and(as_before)
 }
 
-/// Whether what is held after delta rounds disagrees with a count, in either direction and by more than
-/// is explained. `before` is what the last whole list held, and what was counted then: a list and a count
-/// that differed in a whole enumeration may go on to differ by as much.
+/// Returns true if what is held after delta rounds disagrees with a count, in either direction and by more
+/// than is explained. `before` is what the last whole list held, and what was counted then: a list and a
+/// count that differed in a whole enumeration may go on to differ by as much.
 pub fn disagrees(held: u64, counted: u64, before: Option<(u64, u64)>) -> bool {
     let differ = |one: u64, other: u64| lacks(one, other) || lacks(other, one);
     let expected = before.map_or(counted, |(objects, counted_then)| {
@@ -47,7 +47,7 @@ pub fn disagrees(held: u64, counted: u64, before: Option<(u64, u64)>) -> bool {
     differ(held, counted) && differ(held, expected)
 }
 
-/// Whether a list that goes on has held more than any lag of the count explains: twice as much, and a
+/// Returns true if a list that goes on has held more than any lag of the count explains: twice as much, and a
 /// thousand.
 pub fn exceeds(listed: u64, counted: u64) -> bool {
     listed > counted.saturating_mul(2).saturating_add(1_000)

@@ -1,5 +1,6 @@
-//! What is said of a dataset that fell short: what happened, and what comes next. Trouble that comes back
-//! at one sync after the other is no longer said to pass: the sentence says since when, and how often.
+//! Writes the sentences about a dataset that fell short: what happened, and what comes next. Trouble that
+//! comes back at one sync after the other is no longer said to pass: the sentence says since when, and how
+//! often.
 
 use crate::{
     Dataset, Permission,
@@ -15,7 +16,7 @@ use serde::{Deserialize, Serialize};
 /// From so many syncs in a row on, trouble is not said to pass.
 pub const PERSISTS: u32 = 3;
 
-/// Why a dataset fell short, as far as it may be the same again.
+/// The causes for which a dataset falls short, as far as the same may come back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Cause {
@@ -67,9 +68,9 @@ impl Cause {
 /// The same trouble at one sync after the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Repeated {
-    /// What it is.
+    /// The cause.
     pub cause: Cause,
-    /// When it was first met.
+    /// The time at which it was first met.
     pub since: Timestamp,
     /// At how many syncs in a row.
     pub times: u32,
@@ -92,13 +93,13 @@ impl Repeated {
         }
     }
 
-    /// Whether it is no longer said to pass.
+    /// Returns true if the trouble is no longer said to pass.
     pub fn persists(&self) -> bool {
         self.times >= PERSISTS
     }
 
-    /// What happened, and what comes next: `passes` at first, and `stays` once it persists, with since when
-    /// and how often.
+    /// Writes what happened, and what comes next: `passes` at first, and `stays` once it persists, with since
+    /// when and how often.
     pub fn told(&self, what: &str, passes: &str, stays: &str) -> String {
         if !self.persists() {
             return format!("{what} {passes}");
@@ -210,7 +211,7 @@ fn what_happened(dataset: &Dataset, fault: &Fault) -> String {
     }
 }
 
-/// What comes next: where the trouble is new, and once it persists.
+/// Returns what comes next: where the trouble is new, and once it persists.
 fn what_comes_next(fault: &Fault) -> (&'static str, &'static str) {
     const AGAIN: &str = "Muster tries again at the next sync; nothing was removed.";
     const HEALTH: &str = "Nothing was removed, and Muster goes on asking. In the Microsoft 365 admin center, Health > Service health tells of outages.";

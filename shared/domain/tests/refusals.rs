@@ -1,4 +1,4 @@
-//! What refusals mean, as they come: in any casing, with any quotes, nested, and as HTML.
+//! Reads refusals as they come: in any casing, with any quotes, nested, and as HTML.
 
 use muster_domain::{
     Dataset, datasets,

@@ -104,7 +104,7 @@ pub async fn connect(services: &Services, form: Form) -> Result<Integration, Con
     Ok(integration)
 }
 
-/// Whether a tenant may be connected.
+/// Checks that a tenant may be connected.
 ///
 /// # Errors
 /// `Connected`, or `Deleting` while its deletion is under way.

@@ -18,7 +18,7 @@ use muster_domain::{
 };
 use std::time::{Duration, Instant};
 
-/// Why a deletion stopped. Asking again goes on where it stopped.
+/// The reasons for which a deletion stopped. Asking again goes on where it stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum DisconnectError {
     /// There is none.
@@ -40,14 +40,14 @@ pub enum DisconnectError {
 
 /// Larger deletions run in the background from the start.
 const RECORDS_IN_A_CALL: u64 = 5_000;
-/// How long a call works on a deletion before the background goes on: API Gateway waits for 30 seconds.
+/// The time that a call works on a deletion before the background goes on: API Gateway waits for 30 seconds.
 const TIME_IN_A_CALL: Duration = Duration::from_secs(10);
-/// When the background looks at a deletion that a call began, should the call have been killed; and once
-/// more at a tenant that is gone, for what a worker wrote late.
+/// The time after which the background looks at a deletion that a call began, should the call have been
+/// killed; and once more at a tenant that is gone, for what a worker wrote late.
 const LOOK_AGAIN: SignedDuration = SignedDuration::from_mins(2);
-/// How long a worker that was busy may take to notice that its lease is gone.
+/// The time that a busy worker may take to notice that its lease is gone.
 const LATE_WRITES: Duration = Duration::from_secs(2);
-/// How long after its end a deletion is looked at once more.
+/// The time after its end at which a deletion is looked at once more.
 const LATE: SignedDuration = SignedDuration::from_hours(1);
 
 /// Deletes an integration: to the end where that is little work, and otherwise in the background. The
@@ -79,7 +79,7 @@ pub async fn disconnect(
     Ok(deletion)
 }
 
-/// How far the deletion of a tenant is, or its receipt; `None` where nothing of it is known.
+/// Returns the progress of a tenant's deletion, or its receipt; `None` where nothing of it is known.
 ///
 /// # Errors
 /// When the store does not answer.
@@ -175,7 +175,7 @@ async fn after_the_end(services: &Services, tenant: TenantId) -> Result<Deletion
     Ok(deletion)
 }
 
-/// Why a run of a deletion stops before the end.
+/// The reasons for which a run of a deletion stops before the end.
 enum Stop {
     /// Another run has written meanwhile.
     Overtaken,
@@ -283,7 +283,7 @@ impl Run<'_> {
 }
 
 impl DisconnectError {
-    /// What a person is told of it.
+    /// Explains the stop to a person.
     fn sentence(&self) -> &'static str {
         match self {
             Self::Unknown => "There is no such integration.",

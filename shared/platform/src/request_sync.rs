@@ -8,7 +8,7 @@ use crate::{
 use jiff::Timestamp;
 use muster_domain::{Integration, TenantId};
 
-/// Why no sync was requested.
+/// The reasons for which no sync was requested.
 #[derive(Debug, thiserror::Error)]
 pub enum RequestError {
     /// The store did not take the note; nothing was queued.

@@ -26,7 +26,7 @@
 //! | `aadsts:90033`, `aadsts:50196:400`, `aadsts:90033:503:30` | the token endpoint refuses with that code; with status 400 or the one given, and with `Retry-After` |
 //! | `nonpremium` | 403 `Authentication_RequestFromNonPremiumTenantOrB2CTenant` |
 //!
-//! What goes wrong with lists beyond that is in `list_faults.rs`, what misleads in `evidence_faults.rs`.
+//! The faults of lists are in `list_faults.rs`, the evidence that misleads in `evidence_faults.rs`.
 //!
 //! For example `users/delta#2=503,secureScores#1x3=429:2`; `users/delta#1x*=429:1` throttles for ever, and
 //! `oauth2/v2.0/token#1x*=aadsts:90033:503` gives no token. A report's rows are in the file that it redirects

@@ -1,4 +1,4 @@
-//! How Graph spells the `customKeyIdentifier` of a certificate: it is seen in all of these ways.
+//! Spells the `customKeyIdentifier` of a certificate in each of the ways that Graph was seen to.
 //!
 //! <https://learn.microsoft.com/graph/api/resources/keycredential>
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::tenant_handle::TenantHandle;
 
-/// How the thumbprint of a certificate is spelled: the SHA-1 of its DER.
+/// The spelling of a certificate's thumbprint: the SHA-1 of its DER.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum KeyIdentifiers {

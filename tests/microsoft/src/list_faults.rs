@@ -1,4 +1,4 @@
-//! What goes wrong with a list beyond a status: queries that are refused, and pages that mislead.
+//! Plays faults of lists beyond a status: queries that are refused, and pages that mislead.
 //!
 //! | KIND | what happens |
 //! |---|---|

@@ -136,7 +136,7 @@ pub struct State {
     pub secrets: Vec<Secret>,
     /// Certificates, oldest first.
     pub certificates: Vec<Certificate>,
-    /// How `customKeyIdentifier` spells a certificate's thumbprint.
+    /// The spelling of a certificate's thumbprint in `customKeyIdentifier`.
     pub key_identifiers: KeyIdentifiers,
     /// Federated identity credentials.
     pub federated: Vec<Federated>,

@@ -51,7 +51,7 @@ pub struct Setup {
     pub microsoft_skew: i64,
     /// What the tenant's data follow from.
     pub seed: u64,
-    /// Which tenant it is. Rigs of the same tenant share its secret.
+    /// The number of the tenant. Rigs of the same tenant share its secret.
     pub tenant: u64,
 }
 

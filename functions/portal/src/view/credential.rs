@@ -22,7 +22,7 @@ pub struct CredentialView {
     pub hint: String,
     /// How sure the date is.
     pub certainty: Certainty,
-    /// Whether the app registration lists it.
+    /// The credential's place in the app registration's list.
     pub listing: Listing,
     /// Since when the app registration does not list it any more.
     pub deleted_since: Option<Timestamp>,

@@ -14,15 +14,15 @@ pub struct DeletionView {
     pub name: String,
     /// `deleting`, or `deleted` at the end.
     pub status: &'static str,
-    /// When it was asked for.
+    /// The time at which the deletion was requested.
     pub asked_at: Option<Timestamp>,
-    /// When everything was gone.
+    /// The time at which everything was gone.
     pub finished_at: Option<Timestamp>,
     /// Until when the receipt is kept.
     pub kept_until: Option<Timestamp>,
-    /// Whether a schedule was deleted.
+    /// True if a schedule was deleted.
     pub schedule: bool,
-    /// Whether a secret was deleted.
+    /// True if a secret was deleted.
     pub secret: bool,
     /// Records deleted, by dataset.
     pub records: BTreeMap<String, u64>,
@@ -34,13 +34,13 @@ pub struct DeletionView {
     pub states: u64,
     /// Control items deleted: the integration, its states, its lease.
     pub control_items: u64,
-    /// How far it is.
+    /// The state of the deletion.
     pub progress: DeletionProgress,
-    /// Why it does not go on just now.
+    /// The reason for which it does not go on just now.
     pub trouble: Option<String>,
 }
 
-/// How far a deletion is.
+/// The state of a deletion.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct DeletionProgress {
     /// Records deleted so far.
@@ -80,7 +80,7 @@ impl DeletionView {
         }
     }
 
-    /// Whether everything is gone.
+    /// Returns true if everything is gone.
     pub fn over(&self) -> bool {
         self.finished_at.is_some()
     }

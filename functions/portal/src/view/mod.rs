@@ -94,7 +94,8 @@ pub struct DatasetView {
     pub progress: Progress,
     /// Why the last run fell short.
     pub trouble: Option<String>,
-    /// How it is read otherwise than usual, what is not known for it, and which dates Microsoft left out.
+    /// Sentences about the dataset: it is read otherwise than usual, something is not known, dates were left
+    /// out.
     pub notes: Vec<String>,
     /// Tells of the dates that Microsoft left out; the last of the notes.
     #[serde(skip)]
@@ -107,7 +108,7 @@ pub struct DatasetView {
     pub removal_allowed: bool,
     /// The last answer to such a question: what, when, by whom.
     pub answered_removal: Option<AnsweredRemoval>,
-    /// What the last check of the stored records found, where it found anything.
+    /// The damage that the last check of the stored records found, if any.
     pub repaired: Option<Repaired>,
     /// The last enumeration that was proven complete: when, how many objects, proven how.
     pub completeness: Option<Completeness>,
@@ -149,7 +150,7 @@ pub struct SyncView {
     pub finished_at: Option<Timestamp>,
     /// Whether one is under way.
     pub running: bool,
-    /// Whether a message that asks for one is queued, and none has begun since.
+    /// True if a message that asks for a sync is queued, and none has begun since.
     pub queued: bool,
     /// What the last one did.
     pub last: LastSync,
@@ -276,7 +277,7 @@ impl IntegrationView {
     }
 }
 
-/// What is told of a dataset whose stored records were found damaged, until they are read again.
+/// Tells that a dataset's stored records were found damaged, until they are read again.
 const DAMAGED: &str = "Some stored records are missing, or are not as they were written, and are left out. The next sync reads the whole dataset again. Choose Sync now to have it read at once.";
 
 impl DatasetView {

@@ -1,4 +1,4 @@
-//! What a `customKeyIdentifier` says of whose certificate an entry of `keyCredentials` is.
+//! Reads `customKeyIdentifier`, which tells whose certificate an entry of `keyCredentials` is.
 //!
 //! Microsoft Graph v1.0, "keyCredential": an optional binary value that defaults to the certificate's
 //! thumbprint. It is met as hexadecimal text, as base64 of the thumbprint, as base64 of its
@@ -19,7 +19,7 @@ const URL_SAFE: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, LENIEN
 /// The bytes of a SHA-1 thumbprint.
 const THUMBPRINT: usize = 20;
 
-/// Whose certificate an identifier names.
+/// The owner of the certificate that an identifier names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Named {
     /// The one of this thumbprint.

@@ -71,7 +71,7 @@ pub struct Credential {
     /// How sure that date is.
     #[serde(default)]
     pub certainty: Certainty,
-    /// Whether the app registration lists it.
+    /// The credential's place in the app registration's list.
     #[serde(default, skip_serializing_if = "Listing::is_unread")]
     pub listing: Listing,
     /// Since when the app registration does not list it any more.
@@ -91,7 +91,7 @@ pub struct Longer {
     pub expires_at: Timestamp,
 }
 
-/// Whether the app registration lists a credential.
+/// A credential's place in the app registration's list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Listing {

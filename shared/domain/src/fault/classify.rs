@@ -1,4 +1,4 @@
-//! What a refusal means, as a table: each rule names the statuses, the codes and the texts that it is made
+//! Maps refusals to faults by a table: each rule names the statuses, the codes and the texts that it is made
 //! from. The first rule that applies decides.
 //!
 //! The meaning is in what an answer says more than in its status: Intune answers 400 for a missing license
@@ -10,7 +10,7 @@
 use super::{Fault, plain, said::Said};
 use crate::{Dataset, http_status, retry, verdict::Licence};
 
-/// Which datasets a rule is about.
+/// The datasets that a rule applies to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Of {
     All,
@@ -22,7 +22,7 @@ enum Of {
     Delta,
 }
 
-/// What a rule decides.
+/// The decision of a rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Means {
     Throttled,
@@ -35,7 +35,7 @@ enum Means {
     NotInCloud,
     NoChanges,
     PageSize,
-    /// Where the answer names a property that was selected.
+    /// The fault of a selected property, if the answer names one.
     Property,
 }
 

@@ -1,4 +1,4 @@
-//! What a refusal says, wherever in its body it says it.
+//! Collects the codes and texts of a refusal, wherever in its body they stand.
 
 use serde_json::Value;
 
@@ -32,7 +32,7 @@ impl Said {
         said
     }
 
-    /// Whether any text holds a sign, which is in lower case.
+    /// Returns true if any text holds a sign, which is in lower case.
     pub fn holds(&self, sign: &str) -> bool {
         self.all.iter().any(|text| text.contains(sign))
     }

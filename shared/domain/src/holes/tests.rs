@@ -42,8 +42,8 @@ impl List {
     }
 }
 
-/// How reading a list ended: the sizes that were asked for, the last step, and whether any hole was
-/// taken for a fact.
+/// Reads a list, and returns the sizes that were asked for, the last step, and whether any hole was taken for
+/// a fact.
 fn read(list: &List, believed: Option<u16>) -> (Vec<u16>, Step, bool) {
     let (mut sizes, mut watch) = (vec![120], Watch::default());
     loop {

@@ -35,10 +35,11 @@ pub struct Integration {
     /// Whether a person has paused it.
     #[serde(default)]
     pub paused: bool,
-    /// Whether it is being deleted: nothing is read for it any more, and every change is refused.
+    /// True while the integration is being deleted: nothing is read for it any more, and every change is
+    /// refused.
     #[serde(default)]
     pub deleting: bool,
-    /// What of its stored item cannot be read. Nothing is synced or changed until it can.
+    /// The unreadable part of its stored item. Nothing is synced or changed until it can be read.
     #[serde(skip)]
     pub unreadable: Option<Unreadable>,
     /// When it was connected.
@@ -92,7 +93,7 @@ pub struct Integration {
     /// A certificate that waits to be uploaded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub offered: Option<Offered>,
-    /// When a person last asked for everything to be read again.
+    /// The time at which a person last asked for everything to be read again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub read_again_at: Option<Timestamp>,
     /// Datasets of which stored records were found missing or altered, and when.
@@ -111,7 +112,7 @@ pub struct Integration {
 pub struct Unreadable {
     /// The item's sort key.
     pub item: String,
-    /// What is wrong with it.
+    /// The reason for which it cannot be read.
     pub why: String,
 }
 
@@ -223,7 +224,7 @@ pub const ROLES_PATIENCE: SignedDuration = SignedDuration::from_mins(30);
 /// ask for fewer than nine on purpose.
 pub const OTHER_ROLES_PATIENCE: SignedDuration = SignedDuration::from_mins(5);
 
-/// How far ahead a time may lie before it is of a clock that was wrong.
+/// The lead of a time over the clock beyond which that time is taken for an error.
 const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_mins(10);
 
 impl Integration {

@@ -4,7 +4,7 @@ use super::{Integration, Problem, Unreadable};
 use crate::{DatasetState, Permission, state::Repaired};
 use jiff::Timestamp;
 
-/// What is told of an integration that is being deleted, by every page and every refused call.
+/// Tells, on every page and in every refused call, that an integration is being deleted.
 pub const DELETING: &str = "This integration is being deleted, so it cannot be read, changed or synced any more. The deletion goes on by itself; its progress and its receipt are on the Delete page.";
 
 impl Integration {

@@ -1,4 +1,4 @@
-//! What can be told of an integration whose stored item cannot be read whole.
+//! Keeps the readable fields of an integration whose stored item cannot be read whole.
 
 use super::{Integration, Unreadable};
 use crate::{

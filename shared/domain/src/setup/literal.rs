@@ -61,7 +61,7 @@ pub fn app_name(text: &str) -> Result<Literal, FieldError> {
     Literal::new(&name).map_err(|error| FieldError::new("name", error.to_string()))
 }
 
-/// Whether a character ends a line, drives a terminal, reorders text or hides in it.
+/// Returns true if a character ends a line, drives a terminal, reorders text or hides in it.
 ///
 /// Control characters (Unicode general category Cc), the line and paragraph separators, the marks
 /// of the Unicode Bidirectional Algorithm (UAX #9, section 2), the zero-width space and byte order

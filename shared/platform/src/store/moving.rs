@@ -165,7 +165,7 @@ impl Store {
         Ok(cells)
     }
 
-    /// What is packed of a dataset, by key.
+    /// Returns the packed moves of a dataset, by key.
     ///
     /// # Errors
     /// When the store does not answer.

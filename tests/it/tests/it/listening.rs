@@ -1,5 +1,5 @@
-//! Where `muster serve` listens: at the address it was given, and nowhere else. What is not listened
-//! on can be reached by no page in a browser and by no other user of the machine.
+//! Checks that `muster serve` listens at the address it was given, and nowhere else. No page in a browser and
+//! no other user of the machine can reach what does not listen.
 
 use anyhow::{Context, Result};
 use microsoft_simulator::{Options, Simulator};

@@ -53,7 +53,8 @@ async fn fresh(rig: &Rig) -> Result<DatasetState> {
     Ok(state)
 }
 
-/// What is true of a list with holes in its smallest pages, too, at a first reading and at a later one.
+/// Checks that a list with holes in its smallest pages, too, is not believed, at a first reading and at a
+/// later one.
 async fn is_not_believed(beyond: usize, any_top: bool) -> Result<()> {
     for first in [true, false] {
         let mut rig = rig(500).await?;
