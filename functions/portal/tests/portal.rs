@@ -1,5 +1,6 @@
 //! The portal over an embedded store: what is seeded there is what API and pages tell.
 
+mod data_dates;
 mod support;
 
 use axum::http::{StatusCode, header};

@@ -38,6 +38,10 @@ impl Reading<'_> {
             (Enumeration::Full | Enumeration::SnapshotByDay, _) => "last page",
         };
         self.state.rows = self.rows;
+        // An empty report has no date; what is held may wait for an answer and is of the day before.
+        if !self.empty {
+            self.state.data_date = self.data_date;
+        }
         if self.rows.unreadable > 0 {
             self.rows_are_missing();
             return Ok(());

@@ -10,7 +10,7 @@ use crate::{
     moves::Moves,
     run::Run,
 };
-use jiff::Timestamp;
+use jiff::{Timestamp, civil::Date};
 use muster_domain::{
     Dataset, DatasetState,
     asking::Asking,
@@ -63,6 +63,8 @@ pub(crate) struct Reading<'a> {
     pub lasting: Lasting,
     /// Counts of a report's rows.
     pub rows: ReportRows,
+    /// The day that a report is about.
+    pub data_date: Option<Date>,
     /// Entries that named a part of a record that is not held.
     pub unknown_parts: u64,
     /// The hashes of the next links that were followed.
@@ -173,6 +175,7 @@ impl<'a> Reading<'a> {
             unkeyed: 0,
             lasting: Lasting::of(dataset),
             rows: ReportRows::default(),
+            data_date: None,
             unknown_parts: 0,
             links: HashSet::new(),
             watch: Watch::new(from_start),
@@ -245,6 +248,7 @@ impl<'a> Reading<'a> {
         self.empty &= page.entries.is_empty();
         self.unkeyed += page.unkeyed;
         self.rows += page.rows;
+        self.data_date = self.data_date.or(page.data_date);
         // What is told to be gone is no object: an answer of removals alone is an empty one.
         let objects = page.entries.iter();
         self.read += objects

@@ -6,7 +6,7 @@ use crate::{
     count::{Count, Tally},
     summary::{Counts, OLD_AFTER},
 };
-use jiff::Timestamp;
+use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use serde::Serialize;
 
 /// A count of a tenant, as the API and the pages tell it.
@@ -104,6 +104,12 @@ impl Figure {
 /// True if data of that time is called old.
 pub fn is_old(at: Timestamp, now: Timestamp) -> bool {
     now.duration_since(at) > OLD_AFTER
+}
+
+/// Returns the beginning of a day, in UTC.
+pub fn start_of(day: Date) -> Timestamp {
+    let start = day.to_zoned(TimeZone::UTC);
+    start.map_or(Timestamp::MIN, |start| start.timestamp())
 }
 
 /// Whole days from then to now.

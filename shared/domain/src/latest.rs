@@ -1,12 +1,12 @@
 //! What the latest sync of a tenant leaves behind though nothing changed: when each dataset was looked
-//! at, and what that took. It is stored once for all datasets, beside their states, so that a sync in
+//! at, which day its report is about, and what that took. It is stored once for all datasets, beside their states, so that a sync in
 //! which nothing changed writes one item and no state.
 //!
 //! A note on a dataset carries the number of the lease it was made under, as the stored state does. It
 //! holds as long as no state was stored under a later one: numbers, not clocks, say which is newer.
 
 use crate::{DatasetState, Integration, state::Counters, sync_state::SyncState};
-use jiff::Timestamp;
+use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -25,13 +25,16 @@ pub struct Freshness {
     /// The time of the last request for Microsoft's own count.
     #[serde(rename = "c", default, skip_serializing_if = "Option::is_none")]
     counted_at: Option<Timestamp>,
+    /// The day that the last report is about.
+    #[serde(rename = "d", default, skip_serializing_if = "Option::is_none")]
+    data_date: Option<Date>,
     /// What the last run did.
     #[serde(rename = "r")]
     run: Counters,
 }
 
 impl DatasetState {
-    /// When it was looked at, and what that took; times to the millisecond.
+    /// When it was looked at, which day its report is about, and what that took; times to the millisecond.
     pub fn freshness(&self) -> Freshness {
         let whole = self.complete.as_ref();
         Freshness {
@@ -39,11 +42,12 @@ impl DatasetState {
             last_success_at: self.last_success_at.map(millisecond),
             whole: whole.map(|whole| (millisecond(whole.began_at), millisecond(whole.ended_at))),
             counted_at: self.counted_at.map(millisecond),
+            data_date: self.data_date,
             run: self.run,
         }
     }
 
-    /// Whether it says the same as another, but for when it was looked at and what that took.
+    /// Returns true if it says the same as another, apart from what [`Freshness`] holds.
     pub fn says_the_same(&self, other: &Self) -> bool {
         let fresh = Freshness::default();
         let (mut one, mut other) = (self.clone(), other.clone());
@@ -60,6 +64,7 @@ impl DatasetState {
         self.last_attempt_at = fresh.last_attempt_at;
         self.last_success_at = fresh.last_success_at;
         self.counted_at = fresh.counted_at;
+        self.data_date = fresh.data_date;
         self.run = fresh.run;
         if let (Some(whole), Some((began_at, ended_at))) = (&mut self.complete, fresh.whole) {
             (whole.began_at, whole.ended_at) = (began_at, ended_at);
@@ -160,11 +165,16 @@ mod tests {
         Timestamp::from_second(second).expect("a time")
     }
 
+    fn day(second: i64) -> Date {
+        at(second * 86_400).to_zoned(jiff::tz::TimeZone::UTC).date()
+    }
+
     fn looked_at(second: i64) -> DatasetState {
         let mut state = DatasetState::new(&USERS);
         state.records = 7;
         state.last_attempt_at = Some(at(second));
         state.last_success_at = Some(at(second + 1));
+        state.data_date = Some(day(second));
         state.complete = Some(Completeness {
             began_at: at(second),
             ended_at: at(second + 1),

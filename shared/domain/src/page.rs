@@ -7,6 +7,7 @@ use crate::{
     report::{ReportReader, ReportRows},
     row::{Object, Row, RowReader, other},
 };
+use jiff::civil::Date;
 use serde::{
     Deserializer,
     de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor},
@@ -29,6 +30,8 @@ pub struct Page {
     pub concealed: u64,
     /// What else a report's rows were.
     pub rows: ReportRows,
+    /// The day that a report is about, as its first dated row says.
+    pub data_date: Option<Date>,
     /// The objects that have the watched property.
     pub presence: Presence,
 }

@@ -4,7 +4,7 @@ use crate::{
     Dataset, Verdict, asking::Asking, index::IndexMark, lasting::KeptDates, report::ReportRows,
     retry::NextTry, summary::Counts, tally, trouble::Repeated,
 };
-use jiff::{SignedDuration, Timestamp};
+use jiff::{SignedDuration, Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 
 /// One dataset of one tenant.
@@ -46,6 +46,9 @@ pub struct DatasetState {
     /// Counts of the last report's rows that were not simply kept.
     #[serde(default, skip_serializing_if = "ReportRows::is_empty")]
     pub rows: ReportRows,
+    /// The day that the last report is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data_date: Option<Date>,
     /// The number of records that show dates which the last whole enumeration left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kept: Option<KeptDates>,
@@ -285,6 +288,7 @@ impl DatasetState {
             complete: None,
             fell_short: None,
             rows: ReportRows::default(),
+            data_date: None,
             kept: None,
             counted_at: None,
             repeated: None,

@@ -12,6 +12,8 @@ pub enum CsvFault {
     DeletedNamesakes(u32),
     /// Dates come with a time: `2024-01-05T00:00:00Z`.
     DatesWithTime,
+    /// The day that it is about is so many days earlier.
+    OldReport(u32),
     /// Semicolons stand between the fields.
     Semicolons,
     /// The file ends within its last row, and the wire calls it whole.
@@ -27,6 +29,7 @@ impl CsvFault {
             "placeholder-rows" => Self::PlaceholderRows(rows()?),
             "deleted-namesakes" => Self::DeletedNamesakes(rows()?),
             "dates-with-time" if argument.is_none() => Self::DatesWithTime,
+            "old-report" => Self::OldReport(rows()?),
             "semicolons" if argument.is_none() => Self::Semicolons,
             "cut-row" if argument.is_none() => Self::CutRow,
             _ => return None,
@@ -38,7 +41,9 @@ impl CsvFault {
         let mut lines = report.lines().map(fields);
         let header = lines.next().unwrap_or_default();
         let mut rows: Vec<Vec<String>> = lines.collect();
-        let place = |name: &str| header.iter().position(|header| header == name);
+        // The first header follows a byte order mark.
+        let plain = |header: &str| header.trim_start_matches('\u{feff}').to_owned();
+        let place = |name: &str| header.iter().position(|header| plain(header) == name);
         let last = |count: u32| rows.len().saturating_sub(count as usize)..rows.len();
         match self {
             Self::BadRows(count) => {
@@ -85,6 +90,17 @@ impl CsvFault {
                     |cell: &str| cell.len() == 10 && cell.parse::<jiff::civil::Date>().is_ok();
                 for cell in rows.iter_mut().flatten().filter(|cell| is_date(cell)) {
                     cell.push_str("T00:00:00Z");
+                }
+            }
+            Self::OldReport(days) => {
+                let earlier = jiff::Span::new().days(i64::from(days));
+                for row in &mut rows {
+                    let cell = place("Report Refresh Date").and_then(|place| row.get_mut(place));
+                    let Some(cell) = cell else { continue };
+                    let day = cell.parse::<jiff::civil::Date>();
+                    if let Some(day) = day.ok().and_then(|day| day.checked_sub(earlier).ok()) {
+                        *cell = day.to_string();
+                    }
                 }
             }
             Self::Semicolons => return written(&header, &rows, ';'),
@@ -156,6 +172,9 @@ mod tests {
         assert!(odd(CsvFault::DatesWithTime).contains("2024-01-05T00:00:00Z"));
         assert!(odd(CsvFault::PlaceholderRows(1)).ends_with("(Unknown),(Unknown),False,\r\n"));
         assert!(odd(CsvFault::Semicolons).contains("a@b;\"A, \"\"x\"\"\";False;2024"));
+        let dated = "Report Refresh Date,Last\r\n2026-01-05,2026-01-05\r\n";
+        let old = CsvFault::OldReport(26).apply(dated);
+        assert!(old.ends_with("\r\n2025-12-10,2026-01-05\r\n"), "{old}");
         assert_eq!(odd(CsvFault::DeletedNamesakes(1)).lines().count(), 4);
         assert!(odd(CsvFault::BadRows(1)).ends_with("c@d,C\r\n"));
         assert!(odd(CsvFault::CutRow).ends_with("\nc@d,"));

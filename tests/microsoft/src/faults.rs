@@ -21,6 +21,7 @@
 //! | `placeholder-rows:5` | its last 5 rows are named `(Unknown)` |
 //! | `deleted-namesakes:2` | its first 2 rows come again as somebody deleted of the same sign-in name |
 //! | `dates-with-time` | its dates are written `2024-01-05T00:00:00Z` |
+//! | `old-report:26` | it is about a day that is 26 days earlier (`Report Refresh Date`) |
 //! | `semicolons` | semicolons stand between its fields |
 //! | `cut-row` | it ends within its last row, in a body that is whole |
 //! | `aadsts:90033`, `aadsts:50196:400`, `aadsts:90033:503:30` | the token endpoint refuses with that code; with status 400 or the one given, and with `Retry-After` |

@@ -3,6 +3,7 @@
 mod soak {
     mod completeness;
     mod crash_points;
+    mod data_dates;
     mod deletion;
     mod evidence;
     mod fencing;
@@ -14,6 +15,7 @@ mod soak {
     mod lists;
     mod moving;
     mod nothing_changed;
+    mod page_sizes;
     mod partial_entries;
     mod planted;
     mod quirks;

@@ -89,7 +89,8 @@ pub(crate) async fn about(
 ) -> Result<DatasetView, Problem> {
     let integration = integrations::find(context, tenant).await?;
     let states = context.services.store.states(tenant).await?;
-    Ok(DatasetView::new(&integration, dataset, &states))
+    let now = muster_platform::now();
+    Ok(DatasetView::new(&integration, dataset, &states, now))
 }
 
 async fn list(
@@ -135,6 +136,8 @@ async fn list(
         "matched": page.matched.filter(|_| view.complete()),
         "complete": view.complete(),
         "as_of": view.last_success_at,
+        "data_date": view.data_date,
+        "data_old": view.data_old,
         "verdict": view.verdict,
         "label": view.label,
         "sentence": view.sentence,
@@ -174,6 +177,10 @@ pub(crate) async fn csv(
     if let Some(Ok(as_of)) = as_of.map(|at| HeaderValue::from_str(&at)) {
         headers.insert("x-muster-as-of", as_of);
     }
+    let data_date = view.data_date.map(|day| day.to_string());
+    if let Some(Ok(day)) = data_date.map(|day| HeaderValue::from_str(&day)) {
+        headers.insert("x-muster-data-date", day);
+    }
     Ok(response)
 }
 
@@ -204,6 +211,8 @@ async fn one(
         "record": tell(dataset, &record),
         "changes": changes.changes,
         "as_of": view.last_success_at,
+        "data_date": view.data_date,
+        "data_old": view.data_old,
     })))
 }
 

@@ -90,7 +90,9 @@ pub fn schemas() -> Value {
         object(json!({
             "record": any,
             "changes": {"type": "array", "items": reference("RecordedChange")},
-            "as_of": maybe(time()),
+            "as_of": described(maybe(time()), "When Muster last read the dataset whole."),
+            "data_date": data_date(),
+            "data_old": data_old(),
         })),
     );
     Value::Object(schemas)
@@ -139,6 +141,23 @@ fn flag() -> Value {
 
 fn time() -> Value {
     json!({"type": "string", "format": "date-time"})
+}
+
+fn described(mut schema: Value, description: &str) -> Value {
+    schema["description"] = description.into();
+    schema
+}
+
+fn data_date() -> Value {
+    let day = json!({"type": "string", "format": "date"});
+    described(
+        maybe(day),
+        "The day that the data is about: the refresh date of a usage report, or the newest daily snapshot that has a value. null for other datasets.",
+    )
+}
+
+fn data_old() -> Value {
+    described(flag(), "Whether `data_date` is more than seven days ago.")
 }
 
 fn guid() -> Value {
@@ -279,6 +298,8 @@ fn dataset_of_tenant() -> Value {
         "sentence": text(),
         "records": maybe(whole()),
         "last_success_at": maybe(time()),
+        "data_date": data_date(),
+        "data_old": data_old(),
         "last_attempt_at": maybe(time()),
         "state": words(phases.map(Phase::name)),
         "progress": object(json!({
@@ -439,10 +460,6 @@ fn counts() -> Value {
 }
 
 fn figure() -> Value {
-    let described = |mut schema: Value, description: &str| {
-        schema["description"] = description.into();
-        schema
-    };
     object(json!({
         "name": words(summaries::declared().map(|count| count.name)),
         "title": text(),
@@ -643,7 +660,9 @@ fn record_page(any: Value) -> Value {
             "type": "boolean",
             "description": "Whether what is held is the whole of it; when not, an empty list is not a count of zero.",
         },
-        "as_of": maybe(time()),
+        "as_of": described(maybe(time()), "When Muster last read the dataset whole."),
+        "data_date": data_date(),
+        "data_old": data_old(),
         "verdict": reference("Verdict"),
         "label": text(),
         "sentence": text(),

@@ -36,7 +36,7 @@ pub async fn page(
                         dl {
                             dt { "Users" } dd { (known(one.glance.get(&users::ALL_USERS))) }
                             dt { "Devices" } dd { (known(one.glance.get(&managed_devices::ALL_DEVICES))) }
-                            dt { "Secure score" } dd { (clients::score(&|count| one.glance.get(count))) }
+                            dt { "Secure score" } dd { (clients::dated_score(&one.glance, now)) }
                         }
                         p.muted.small { (words::status(one.status)) " synced " (ago_or_never(one.last_sync_at, now)) }
                     }

@@ -18,6 +18,7 @@ use muster_domain::{
         subscribed_skus, users,
     },
     expiry,
+    figure::is_old,
     integration::Status,
     summary::Counts,
 };
@@ -148,7 +149,7 @@ fn row(client: &ListedView, caller: &Caller, now: Timestamp) -> Markup {
             td.n { (known(glance.get(&INACTIVE_90_DAYS))) }
             td { (licences(glance)) }
             td.n { (flagged(glance.get(&managed_devices::NONCOMPLIANT))) }
-            td.n { (score(&|count| glance.get(count))) }
+            td.n { (dated_score(glance, now)) }
             td {
                 @if client.sync.running { span.busy { "syncing" } }
                 @else { (ago_or_never(client.last_sync_at, now)) }
@@ -183,6 +184,16 @@ pub fn score(of: &impl Fn(&Count) -> Option<u64>) -> Markup {
     match percent(of) {
         Some(percent) => html! { (percent) " %" },
         None => words::unknown(),
+    }
+}
+
+/// The secure score, with its date and age where it is old.
+pub fn dated_score(counts: &Counts, now: Timestamp) -> Markup {
+    let of = |count: &Count| counts.get(count);
+    let old = counts.as_of(&SCORE).filter(|at| is_old(*at, now));
+    html! {
+        (score(&of))
+        @if let Some(at) = old.filter(|_| percent(&of).is_some()) { p.small { "as of " (words::old(at, now)) } }
     }
 }
 

@@ -174,7 +174,7 @@ impl Shown {
                 (Some(matched), _) => { strong { (count(matched)) } " records" },
                 _ => { strong { (count(rows)) } " on this page" },
             }
-            " as of " (ago_or_never(view.last_success_at, self.now))
+            " as of " (words::as_of(view, self.now))
         }
     }
 

@@ -198,6 +198,7 @@ fn dataset_row(view: &IntegrationView, dataset: &DatasetView, now: Timestamp) ->
             td.n { (words::known(dataset.records)) }
             td {
                 (ago_or_never(dataset.last_success_at, now))
+                @if let Some(day) = words::data_date(dataset, now) { p.muted.small { "Microsoft's data is as of " (day) } }
                 @if let Some(whole) = &dataset.completeness {
                     p.muted.small {
                         "Read whole " (ago(whole.ended_at, now)) ": " (count(whole.objects)) @if whole.objects == 1 { " object" } @else { " objects" } ", by " (words::proof(&whole.proof))

@@ -25,7 +25,7 @@ use muster_domain::{
         sign_in_activity::{ATTEMPTS_ONLY_90_DAYS, INACTIVE_90_DAYS, NEVER_USED_90_DAYS},
         subscribed_skus, users,
     },
-    figure::{self, Figure},
+    figure::Figure,
     summary::Summary,
     table::COUNTED_AS,
 };
@@ -271,7 +271,7 @@ fn evidence(figure: &Figure, now: Timestamp) -> Markup {
             @match figure.as_of {
                 Some(at) if figure.old => {
                     (figure.evidence) ", "
-                    span.warn { "as of " (words::day(at)) ", " (figure::days(at, now)) " days old" }
+                    "as of " (words::old(at, now))
                 }
                 Some(at) => { (figure.evidence) ", as of " (ago(at, now)) }
                 None => (figure.detail),
@@ -302,7 +302,7 @@ fn datasets(view: &IntegrationView, now: Timestamp) -> Markup {
                         p.foot {
                             strong { (known(dataset.records)) } span.muted { " records" }
                             (live::state(view, dataset))
-                            span.muted.small { "as of " (ago_or_never(dataset.last_success_at, now)) }
+                            span.muted.small { "as of " (words::as_of(dataset, now)) }
                         }
                     }
                 }

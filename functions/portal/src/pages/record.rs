@@ -3,7 +3,7 @@
 use super::{
     ASSETS, changes,
     layout::{self, Place},
-    words::{self, ago_or_never},
+    words,
 };
 use crate::{
     Context, api,
@@ -58,7 +58,7 @@ pub async fn page(
     let content = html! {
         (layout::crumbs(&[("Assets", ASSETS.to_owned()), (&integration.name, overview), (dataset.title, table)], &title))
         h1 { (title) }
-        p.muted { "As of " (ago_or_never(view.last_success_at, now)) }
+        p.muted { "As of " (words::as_of(&view, now)) }
         div.columns {
             div.card {
                 dl.facts.whole {

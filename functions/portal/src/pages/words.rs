@@ -1,9 +1,10 @@
 //! Values as a person reads them.
 
-use jiff::Timestamp;
+use crate::view::DatasetView;
+use jiff::{Timestamp, civil::Date};
 use maud::{Markup, html};
 use muster_domain::{
-    Column, Dataset, Kind, expiry, integration::Status, report::ReportRows, sku::Names,
+    Column, Dataset, Kind, expiry, figure, integration::Status, report::ReportRows, sku::Names,
 };
 use serde_json::Value;
 
@@ -63,6 +64,35 @@ pub fn moment(at: Timestamp) -> Markup {
 /// A day.
 pub fn day(at: Timestamp) -> Markup {
     html! { time datetime=(at) title=(precise(at)) { (at.strftime("%-d %b %Y")) } }
+}
+
+/// A date without a time.
+fn date(day: Date) -> Markup {
+    html! { time datetime=(day) { (day.strftime("%-d %b %Y")) } }
+}
+
+/// The date and the age of old data: "2 Nov 2026, 27 days old".
+pub fn old(at: Timestamp, now: Timestamp) -> Markup {
+    html! { span.warn { (day(at)) ", " (figure::days(at, now)) " days old" } }
+}
+
+/// The day that a dataset's data is about, with its age where it is old.
+pub fn data_date(dataset: &DatasetView, now: Timestamp) -> Option<Markup> {
+    let day = dataset.data_date?;
+    Some(match dataset.data_old {
+        true => old(figure::start_of(day), now),
+        false => date(day),
+    })
+}
+
+/// What follows "as of" where a dataset's records are shown: the day that they are about, or else when
+/// they were read.
+pub fn as_of(dataset: &DatasetView, now: Timestamp) -> Markup {
+    let read = ago_or_never(dataset.last_success_at, now);
+    match data_date(dataset, now) {
+        Some(day) => html! { (day) ", read " (read) },
+        None => read,
+    }
 }
 
 fn precise(at: Timestamp) -> String {

@@ -6,12 +6,12 @@ mod deletion;
 pub use credential::{CredentialView, OfferedView};
 pub use deletion::DeletionView;
 
-use jiff::Timestamp;
+use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use muster_domain::{
     ClientId, Dataset, DatasetState, Integration, Permission, TenantId, Verdict,
     cloud::Cloud,
     datasets::{self, subscribed_skus::SUBSCRIBED_SKUS, subscriptions::SUBSCRIPTIONS},
-    figure::{Figure, Source},
+    figure::{self, Figure, Source},
     integration::{PermissionState, Problem, Status},
     report::ReportRows,
     state::{AnsweredRemoval, Completeness, Counters, HeldRemoval, Phase, Repaired},
@@ -86,6 +86,11 @@ pub struct DatasetView {
     pub records: Option<u64>,
     /// When the data was last known to be whole and current.
     pub last_success_at: Option<Timestamp>,
+    /// The day that the data is about: a usage report's refresh date, the newest day of a daily snapshot
+    /// that has a value.
+    pub data_date: Option<Date>,
+    /// True if that is more than seven days ago.
+    pub data_old: bool,
     /// When the last run began.
     pub last_attempt_at: Option<Timestamp>,
     /// What it is doing, or how its last run ended.
@@ -231,7 +236,7 @@ impl IntegrationView {
                 .collect(),
             datasets: datasets::ALL
                 .iter()
-                .map(|dataset| DatasetView::new(integration, dataset, states))
+                .map(|dataset| DatasetView::new(integration, dataset, states, now))
                 .collect(),
             credential: CredentialView::new(integration),
             problems: integration.problems(states, now),
@@ -280,12 +285,21 @@ impl IntegrationView {
 /// Tells that a dataset's stored records were found damaged, until they are read again.
 const DAMAGED: &str = "Some stored records are missing, or are not as they were written, and are left out. The next sync reads the whole dataset again. Choose Sync now to have it read at once.";
 
+/// The day that the records held are about, where they are about one.
+fn data_date(integration: &Integration, state: &DatasetState, dataset: &Dataset) -> Option<Date> {
+    let newest = |count| integration.glance.as_of(count);
+    let newest = dataset.counts.iter().find_map(newest);
+    let newest = newest.map(|at| at.to_zoned(TimeZone::UTC).date());
+    state.data_date.or(newest).filter(|_| state.records > 0)
+}
+
 impl DatasetView {
     /// Tells of one dataset; one that never ran is told of by its permissions.
     pub fn new(
         integration: &Integration,
         dataset: &'static Dataset,
         states: &[DatasetState],
+        now: Timestamp,
     ) -> Self {
         let known = states.iter().find(|state| state.dataset == dataset.name);
         let by_roles = Verdict::of_roles(dataset, &integration.roles);
@@ -306,6 +320,7 @@ impl DatasetView {
         let kept = state.kept.map(|kept| kept.sentence(dataset));
         let mut notes = state.asking.notes(dataset);
         notes.extend(kept.clone());
+        let data_date = data_date(integration, &state, dataset);
         Self {
             name: dataset.name,
             title: dataset.title,
@@ -315,6 +330,8 @@ impl DatasetView {
             records: (state.countable() || state.rows.unreadable > 0).then_some(state.records),
             last_success_at: state.last_success_at,
             complete_as_of: state.complete_as_of(),
+            data_date,
+            data_old: data_date.is_some_and(|day| figure::is_old(figure::start_of(day), now)),
             last_attempt_at: state.last_attempt_at,
             state: if enabled { state.phase } else { Phase::Off },
             progress: Progress::new(&state.run),

@@ -11,6 +11,7 @@ use muster_domain::{
     cloud::Cloud,
     connect::{Checked, Proof},
     datasets::{
+        active_users::ACTIVE_USERS,
         managed_devices::MANAGED_DEVICES,
         secure_scores::{MAX_SCORE, SCORE, SECURE_SCORES},
         sign_in_activity::INACTIVE_90_DAYS,
@@ -350,6 +351,32 @@ impl Portal {
         lease
             .expect("the store answers")
             .expect("the lease is free")
+    }
+
+    /// Puts a usage report of one person that is about this day.
+    pub async fn put_report(&self, tenant: &str, about: jiff::civil::Date) {
+        let tenant: TenantId = tenant.parse().expect("a tenant");
+        let row = json!({"User Principal Name": "ann@example.com", "Display Name": "Ann"});
+        self.put(tenant, &ACTIVE_USERS, &[row]).await;
+        let lease = self.lease(&tenant.to_string(), "seed").await;
+        let states = self.store.states(tenant).await.expect("states");
+        let report = |state: &DatasetState| state.dataset == ACTIVE_USERS.name;
+        let mut state = states.into_iter().find(report).expect("the report");
+        state.data_date = Some(about);
+        self.store.put_state(&lease, &state).await.expect("stored");
+        self.store.release_lease(&lease).await.expect("released");
+    }
+
+    /// Dates the secure score that the lists of clients show.
+    pub async fn date_score(&self, tenant: &str, at: jiff::Timestamp) {
+        let tenant: TenantId = tenant.parse().expect("a tenant");
+        let dated = |integration: &mut Integration| {
+            let mut counts = serde_json::to_value(&integration.glance).expect("counts");
+            counts["as_of"] = json!({ SCORE.name: at });
+            integration.glance = serde_json::from_value(counts).expect("counts");
+        };
+        let changed = self.store.update_integration(tenant, dated).await;
+        assert!(changed.expect("stored").is_some());
     }
 
     pub async fn hold_removal(&self, tenant: &str) {

@@ -11,10 +11,11 @@ mod shared_names;
 pub use shared_names::NO_NAME;
 
 use crate::{
-    dataset::{Dataset, Key},
+    dataset::{Dataset, Key, Kind},
     page::{Entry, NotAPage, Page, is_concealed},
     record::{Record, from_cell},
 };
+use jiff::civil::Date;
 use memchr::memchr;
 use row_split::{Fields, LONGEST_ROW, Split, split};
 use serde::{Deserialize, Serialize};
@@ -67,11 +68,17 @@ struct Header {
     delimiter: u8,
     /// The place of each column of the dataset in a row.
     places: Vec<Option<usize>>,
+    /// The place of the day that the report is about.
+    data_date: Option<usize>,
     /// The number of fields of a row.
     fields: usize,
     /// How many it has at least: headers at the end may be blank.
     named: usize,
 }
+
+/// The header of the day that a report is about. Every report has it: see the columns of each in
+/// <https://learn.microsoft.com/graph/api/resources/report>.
+const DATA_DATE: &str = "Report Refresh Date";
 
 /// Semicolons where a comma is the decimal sign; tabs from a spreadsheet.
 const DELIMITERS: [u8; 3] = [b',', b';', b'\t'];
@@ -213,6 +220,10 @@ impl<'d> ReportReader<'d> {
             from_cell(column.kind, cell.unwrap_or_default())
         });
         let page = &mut self.page;
+        if page.data_date.is_none() {
+            let cell = header.data_date.and_then(|place| fields.get(place));
+            page.data_date = cell.and_then(day);
+        }
         match record {
             Some(record) if is_concealed(&record.key) => page.concealed += 1,
             Some(record) if record.values.iter().all(Value::is_null) => page.rows.unreadable += 1,
@@ -251,10 +262,17 @@ impl Header {
         keyed.then(|| Self {
             delimiter,
             places,
+            data_date: place(DATA_DATE),
             fields: headers.len(),
             named: named.map_or(0, |last| last + 1),
         })
     }
+}
+
+/// The day in a cell, in whatever spelling.
+fn day(cell: &str) -> Option<Date> {
+    let day = from_cell(Kind::Date, cell);
+    day.as_str()?.parse().ok()
 }
 
 fn cut(why: &str) -> NotAPage {

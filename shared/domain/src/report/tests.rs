@@ -164,6 +164,30 @@ fn headers_are_found_in_any_casing_order_and_dialect() {
 }
 
 #[test]
+fn a_report_is_about_the_day_of_its_first_dated_row() {
+    let read = |body: &str| {
+        let body = format!("User Principal Name,report refresh date\n{body}");
+        crate::page::from_csv(&ACTIVE_USERS, body.as_bytes()).map(|page| page.data_date)
+    };
+    let day = Some(jiff::civil::date(2026, 11, 2));
+    for body in [
+        "ann@b.example,2026-11-02\nbob@b.example,2026-11-03\n",
+        "ann@b.example,2026-11-02T00:00:00Z\n",
+        "ann@b.example,11/2/2026 12:00:00 AM\n",
+        "ann@b.example,\nbob@b.example,2026-11-02\n",
+        "ann@b.example,soon\nbob@b.example,2026-11-02\n",
+        "ann\"b\nbob@b.example,2026-11-02\n",
+    ] {
+        assert_eq!(read(body), Ok(day), "{body}");
+    }
+    for body in ["", "ann@b.example,\n", "ann@b.example,0001-01-01\n"] {
+        assert_eq!(read(body), Ok(None), "{body}");
+    }
+    let without = crate::page::from_csv(&ACTIVE_USERS, b"User Principal Name\nann@b.example\n");
+    assert_eq!(without.map(|page| page.data_date), Ok(None));
+}
+
+#[test]
 fn a_date_in_another_spelling_is_the_same_record() {
     let plain = read("ann@b.example,Ann,True,2024-01-05\n");
     let timed = read("ann@b.example,Ann,Yes,2024-01-05T00:00:00Z\n");

@@ -27,9 +27,9 @@ const APPS: [(&str, Option<&str>, &str); 12] = [
     ("Time Clock", Some("Wingtip"), "chromeOS"),
 ];
 
-/// How many apps there are, each in each of its versions.
+/// How many apps there are, each in each of its versions: 4,000 in a tenant of 248,500 users.
 pub fn count(facts: &Facts) -> u32 {
-    (24 + managed_devices::count(facts) / 50).min(400)
+    24 + managed_devices::count(facts) / 50
 }
 
 /// Every so-many-th device has an app, beginning with one of them.

@@ -50,6 +50,7 @@ fn a_sync_in_which_nothing_changed_writes_three_items_and_tells_when_it_was() {
                     state.phase == Phase::Fresh && state.run.requests > 0,
                     "{state:?}"
                 );
+                ensure!(state.data_date.is_some() == (name == "active_users"));
                 let whole = state.complete.expect("it is whole").began_at >= began;
                 ensure!(
                     whole == (name != "users"),
