@@ -10,6 +10,7 @@ use axum::{
 };
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use jiff::{SignedDuration, Timestamp};
+use muster_domain::clock_ahead;
 use muster_platform::{
     oidc::{BearerError, Oidc},
     session::{Role, Session},
@@ -73,7 +74,7 @@ impl Access {
         let code = BASE64_URL_SAFE_NO_PAD.encode(muster_platform::random::<24>());
         let now = muster_platform::now();
         let mut codes = self.codes.lock().unwrap_or_else(PoisonError::into_inner);
-        codes.retain(|code| code.expires_at > now);
+        codes.retain(|code| clock_ahead::is_to_come(code.expires_at, CODE_LIFE, now));
         codes.push(Code {
             hash: hash(&code),
             role,
@@ -86,7 +87,7 @@ impl Access {
     pub fn redeem(&self, code: &str, now: Timestamp) -> Option<Role> {
         let hash = hash(code);
         let mut codes = self.codes.lock().unwrap_or_else(PoisonError::into_inner);
-        codes.retain(|code| code.expires_at > now);
+        codes.retain(|code| clock_ahead::is_to_come(code.expires_at, CODE_LIFE, now));
         let place = codes.iter().position(|code| same(&code.hash, &hash))?;
         Some(codes.swap_remove(place).role)
     }

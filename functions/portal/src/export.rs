@@ -22,7 +22,7 @@ use axum::{
 };
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use jiff::{SignedDuration, Timestamp};
-use muster_domain::{Dataset, TenantId};
+use muster_domain::{Dataset, TenantId, clock_ahead};
 use muster_platform::{
     portal_secret::{PortalSecret, PortalSecretError},
     services::SettingError,
@@ -133,7 +133,7 @@ async fn open(
     let plain = secret.sealing_key().await?.open(PURPOSE, &sealed);
     let ticket: Option<Ticket> = plain.ok().and_then(|p| serde_json::from_slice(&p).ok());
     ticket
-        .filter(|ticket| ticket.expires_at > now)
+        .filter(|ticket| clock_ahead::is_to_come(ticket.expires_at, LIFE, now))
         .ok_or_else(no_ticket)
 }
 

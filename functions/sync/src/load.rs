@@ -87,6 +87,9 @@ pub(crate) async fn load(
     let Some(integration) = updated else {
         return Ok(None);
     };
+    if let Some(ahead) = integration.clock_was_ahead {
+        tracing::warn!(tenant.id = %tenant, %ahead, "stored times lie in the future; what they concern is due now");
+    }
     if let Some(at) = integration.look_again_at(now) {
         services.schedule.once(tenant, at).await?;
     }

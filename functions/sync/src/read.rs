@@ -116,6 +116,7 @@ impl<'a> Reading<'a> {
     ) -> Result<Self, SyncError> {
         let (began, stored) = (now(), state.clone());
         let mut indexed = Indexed::open(&mut state, began);
+        state.times_mended = false;
         state.phase = Phase::Running;
         state.trouble = None;
         state.next_try = None;

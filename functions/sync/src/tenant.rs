@@ -239,6 +239,7 @@ async fn mark_unread(run: &Run<'_>, plan: &Plan, states: &[DatasetState]) -> Res
             Action::Read(_) | Action::NotDue(_) => continue,
         };
         let mut state = state_of(step.dataset, states);
+        state.times_mended = false;
         state.verdict = step.verdict.clone();
         state.phase = phase;
         state.trouble = None;

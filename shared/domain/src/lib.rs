@@ -8,6 +8,7 @@ pub mod activity;
 pub mod alert;
 pub mod asking;
 pub mod change;
+pub mod clock_ahead;
 pub mod cloud;
 pub mod collation;
 pub mod connect;

@@ -1,6 +1,6 @@
 //! Which datasets a sync reads, from where, and why not the others. A plan is a value.
 
-use crate::{Dataset, DatasetState, Integration, Verdict, datasets, state::Phase};
+use crate::{Dataset, DatasetState, Integration, Verdict, clock_ahead, datasets, state::Phase};
 use jiff::{SignedDuration, Timestamp};
 use std::fmt;
 
@@ -112,7 +112,8 @@ fn due_at(
     let ended = matches!(state.phase, Phase::Fresh) || rows_are_missing;
     let unfinished = !ended && state.verdict.allows();
     let granted_since = matches!(state.verdict, Verdict::MissingPermission { .. });
-    if asked.is_some_and(|asked| asked >= last) || state.removal_allowed {
+    // A time in the future is of another clock: the dataset is due now.
+    if last > now || asked.is_some_and(|asked| asked >= last) || state.removal_allowed {
         return None;
     }
     // Throttled: asking earlier would only make Microsoft refuse for longer.
@@ -131,7 +132,8 @@ fn from(dataset: &Dataset, state: Option<&DatasetState>, now: Timestamp) -> From
     let Some(state) = state else {
         return From::Start;
     };
-    let young = |at: Option<Timestamp>, life| at.is_some_and(|at| now.duration_since(at) < life);
+    let young =
+        |at: Option<Timestamp>, life| at.is_some_and(|at| clock_ahead::is_younger(at, life, now));
     let place = &state.checkpoint;
     let whole = state.complete.as_ref();
     if let Some(link) = &place.next_link

@@ -102,7 +102,7 @@ const BELIEVED: Duration = Duration::from_secs(30);
 const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_secs(30);
 
 /// No turn is put off for longer: the longest wait that is believed, its jitter, and a whole minute.
-const LONGEST_OFF: SignedDuration = SignedDuration::from_hours(25);
+pub const LONGEST_OFF: SignedDuration = SignedDuration::from_hours(25);
 
 /// The next try of what gave up its turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -79,6 +79,9 @@ pub struct DatasetState {
     /// True if the stored state cannot be read, so that nothing is known of the dataset.
     #[serde(skip)]
     pub unreadable: bool,
+    /// True if the stored state dates something in the future; here that is mended.
+    #[serde(skip)]
+    pub times_mended: bool,
 }
 
 /// What a dataset is doing, or how its last run ended.
@@ -299,6 +302,7 @@ impl DatasetState {
             answered_removal: None,
             repaired: None,
             unreadable: false,
+            times_mended: false,
         }
     }
 

@@ -10,7 +10,7 @@ use crate::{
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use jiff::SignedDuration;
 use muster_domain::{
-    Integration, TenantId,
+    Integration, TenantId, clock_ahead,
     consent_answer::{NamedTenant, State},
 };
 
@@ -90,7 +90,7 @@ pub async fn redeem(
         .await
         .map_err(BadState::Store)?
         .ok_or(BadState::Unknown)?;
-    if consent.expires_at <= crate::now() {
+    if !clock_ahead::is_to_come(consent.expires_at, STATE_LIFE, crate::now()) {
         return Err(BadState::Expired);
     }
     if consent.session.is_some() && consent.session.as_deref() != session {

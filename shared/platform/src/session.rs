@@ -3,6 +3,7 @@
 use crate::portal_secret::{PortalSecret, PortalSecretError};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use jiff::{SignedDuration, Timestamp};
+use muster_domain::clock_ahead;
 use serde::{Deserialize, Serialize};
 
 /// What a caller may do.
@@ -95,7 +96,8 @@ impl Sessions {
         let session = opened
             .ok()
             .and_then(|plain| serde_json::from_slice::<Session>(&plain).ok());
-        Ok(session.filter(|session| session.expires_at > now))
+        let holds = |session: &Session| clock_ahead::is_to_come(session.expires_at, LIFE, now);
+        Ok(session.filter(holds))
     }
 }
 

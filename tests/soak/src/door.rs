@@ -241,7 +241,7 @@ impl Door {
         if self.skew == 0 || request["Key"]["item"]["S"] != "lease" {
             return;
         }
-        for name in [":now", ":until"] {
+        for name in [":now", ":until", ":latest"] {
             let number = request.pointer_mut(&format!("/ExpressionAttributeValues/{name}/N"));
             let told = number
                 .as_ref()

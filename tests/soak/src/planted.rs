@@ -584,8 +584,8 @@ pub const BUGS: &[Bug] = &[
         "a lease that holds is taken over",
         &[at(
             LEASES,
-            "\"#until < :now\"",
-            "if PLANTED { \"#until < :now OR #until >= :now\" } else { \"#until < :now\" }",
+            "\"#until < :now OR #until > :latest\"",
+            "if PLANTED { \"#until < :now OR #until >= :now OR #until > :latest\" } else { \"#until < :now OR #until > :latest\" }",
         )],
     ),
     bug(

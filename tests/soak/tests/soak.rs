@@ -1,6 +1,7 @@
 //! The engine under faults, one binary.
 
 mod soak {
+    mod clocks;
     mod completeness;
     mod crash_points;
     mod data_dates;

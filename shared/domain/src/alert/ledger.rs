@@ -1,6 +1,7 @@
 //! What was told already: each step of each condition once, and its end once.
 
 use super::{Condition, Settings};
+use crate::clock_ahead;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -69,7 +70,8 @@ impl Message {
 impl Ledger {
     /// Takes the ledger for a run; `false` where another has it.
     pub fn hold(&mut self, now: Timestamp) -> bool {
-        if self.held_until.is_some_and(|until| until > now) {
+        let held = |until| clock_ahead::is_to_come(until, HOLD, now);
+        if self.held_until.is_some_and(held) {
             return false;
         }
         self.held_until = now.checked_add(HOLD).ok();
@@ -225,6 +227,8 @@ mod tests {
         assert!(ledger.hold(at(0)));
         assert!(!ledger.hold(at(299)));
         assert!(ledger.hold(at(300)));
+        ledger.held_until = Some(at(365 * 24 * 3600));
+        assert!(ledger.hold(at(301)), "a clock was ahead");
     }
 
     #[test]

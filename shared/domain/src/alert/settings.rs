@@ -1,5 +1,6 @@
 //! How an account wants to be told.
 
+use crate::clock_ahead;
 use jiff::{Timestamp, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 
@@ -176,7 +177,7 @@ impl Settings {
         let day = |at: Timestamp| at.to_zoned(TimeZone::UTC).date();
         !self.is_quiet_hour(hour_of(now))
             && hour_of(now) >= hour
-            && last.is_none_or(|last| day(last) < day(now))
+            && last.is_none_or(|last| day(last) < day(now) || clock_ahead::is_ahead(last, now))
     }
 }
 

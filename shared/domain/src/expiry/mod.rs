@@ -207,6 +207,14 @@ impl Credential {
         }
     }
 
+    /// Counts it as stored at `now`: the time that was noted was wrong. An assumed expiry follows.
+    pub fn stored_again(&mut self, now: Timestamp) {
+        self.stored_at = now;
+        if self.expires_at.is_some() && self.expiry_source == ExpirySource::Assumed {
+            self.expires_at = now.checked_add(ASSUMED_LIFE).ok();
+        }
+    }
+
     /// A certificate just put in use; it says itself when it lapses.
     pub fn certificate(thumbprint: String, expires_at: Timestamp, now: Timestamp) -> Self {
         Self {

@@ -105,6 +105,9 @@ pub struct Integration {
     /// Counts for the list of all clients.
     #[serde(default)]
     pub glance: crate::summary::Counts,
+    /// The latest stored time of this client that a clock had set ahead, where reading found one.
+    #[serde(skip)]
+    pub clock_was_ahead: Option<Timestamp>,
 }
 
 /// A stored item that this version cannot read.
@@ -264,6 +267,7 @@ impl Integration {
             damaged: BTreeMap::new(),
             sync: SyncState::default(),
             glance: crate::summary::Counts::default(),
+            clock_was_ahead: None,
         }
     }
 

@@ -51,6 +51,17 @@ impl Integration {
                 Some(wait.since),
             );
         }
+        if let Some(at) = self.clock_was_ahead {
+            say(
+                "clock_was_ahead",
+                false,
+                format!(
+                    "Stored times of this client lie in the future, up to {}. A clock was ahead when they were stored, or this machine's clock is behind now. What they concern is due now, and the next sync replaces them. Check that the clock is right.",
+                    at.strftime("%-d %B %Y, %H:%M UTC")
+                ),
+                None,
+            );
+        }
         if let Some(fell_back) = &self.fell_back {
             say(
                 "credential_refused",

@@ -7,6 +7,7 @@ use crate::{
 use aws_lc_rs::{constant_time, digest};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use jiff::{SignedDuration, Timestamp};
+use muster_domain::clock_ahead;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
@@ -57,7 +58,7 @@ impl Attempt {
     pub(super) fn is_answered_by(&self, state: &str, now: Timestamp) -> bool {
         let same =
             constant_time::verify_slices_are_equal(self.state().as_bytes(), state.as_bytes());
-        same.is_ok() && self.expires_at > now
+        same.is_ok() && clock_ahead::is_to_come(self.expires_at, LIFE, now)
     }
 
     /// What the authorization request carries in place of the verifier (RFC 7636, 4.2: S256).

@@ -8,6 +8,7 @@ use super::{
 };
 use crate::http::Http;
 use jiff::{SignedDuration, Timestamp};
+use muster_domain::clock_ahead;
 use serde::Deserialize;
 use std::{
     sync::{Arc, PoisonError, RwLock},
@@ -73,7 +74,7 @@ impl Wire {
     ) -> Result<&Document, Unreachable> {
         let fetch = || async {
             if let Some((at, why)) = &*self.failed.read().unwrap_or_else(PoisonError::into_inner)
-                && now.duration_since(*at) < AFTER_FAILURE
+                && clock_ahead::is_younger(*at, AFTER_FAILURE, now)
             {
                 return Err(*why);
             }
@@ -130,7 +131,7 @@ impl Wire {
         }
         if let Looked(Some((at, came))) = *looked {
             let wait = if came { BETWEEN_LOOKS } else { AFTER_FAILURE };
-            if now.duration_since(at) < wait {
+            if clock_ahead::is_younger(at, wait, now) {
                 return match came {
                     true => Ok(before),
                     false => Err(Unreachable::Lately),

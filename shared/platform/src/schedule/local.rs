@@ -4,13 +4,16 @@
 use super::ScheduleError;
 use crate::queue::{LocalQueue, SyncMessage};
 use jiff::{SignedDuration, Timestamp};
-use muster_domain::TenantId;
+use muster_domain::{TenantId, clock_ahead, retry::LONGEST_OFF};
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 use tokio::sync::Notify;
+
+/// The timer looks at the clock at least this often, because the clock may be set.
+const LOOK_EVERY: Duration = Duration::from_secs(60);
 
 /// A timer in this process.
 #[derive(Debug, Clone)]
@@ -46,9 +49,11 @@ impl LocalSchedule {
         Ok(())
     }
 
-    /// Sets the tenant's recurring sync with its first due time, as after a restart.
+    /// Sets the tenant's recurring sync with its first due time, as after a restart; at most one cadence
+    /// from now.
     pub fn first_due(&self, tenant: TenantId, minutes: u32, at: Timestamp) {
         let cadence = SignedDuration::from_mins(i64::from(minutes));
+        let at = at.min(later(crate::now(), cadence));
         self.change(|entries| entries.entry(tenant).or_default().every = Some((cadence, at)));
     }
 
@@ -92,11 +97,11 @@ impl LocalSchedule {
                     return;
                 }
             }
-            let wait = next.map_or(Duration::from_secs(3600), |at| {
+            let wait = next.map_or(LOOK_EVERY, |at| {
                 Duration::try_from(at.duration_since(crate::now())).unwrap_or(Duration::ZERO)
             });
             tokio::select! {
-                () = tokio::time::sleep(wait) => {}
+                () = tokio::time::sleep(wait.min(LOOK_EVERY)) => {}
                 () = self.changed.notified() => {}
             }
         }
@@ -108,13 +113,16 @@ impl LocalSchedule {
         let mut next: Option<Timestamp> = None;
         for (tenant, entry) in entries.iter_mut() {
             let before = entry.once.len();
-            entry.once.retain(|at| *at > now);
+            entry
+                .once
+                .retain(|at| clock_ahead::is_to_come(*at, LONGEST_OFF, now));
             let mut is_due = entry.once.len() < before;
-            if let Some((cadence, at)) = &mut entry.every
-                && *at <= now
-            {
-                is_due = true;
-                *at = later(now, *cadence);
+            if let Some((cadence, at)) = &mut entry.every {
+                if !clock_ahead::is_to_come(*at, *cadence, now) {
+                    is_due = true;
+                    *at = later(now, *cadence);
+                }
+                *at = (*at).min(later(now, *cadence));
             }
             if is_due {
                 due.push(*tenant);
@@ -131,4 +139,53 @@ impl LocalSchedule {
 
 fn later(at: Timestamp, by: SignedDuration) -> Timestamp {
     at.checked_add(by).unwrap_or(at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: SignedDuration = SignedDuration::from_hours(1);
+
+    fn schedule() -> (LocalSchedule, TenantId) {
+        let schedule = LocalSchedule {
+            entries: Arc::default(),
+            changed: Arc::default(),
+        };
+        (schedule, TenantId::from(uuid::Uuid::from_u128(7)))
+    }
+
+    #[test]
+    fn a_timer_that_a_clock_ahead_has_set_is_due_when_the_clock_is_right_again() {
+        let (schedule, tenant) = schedule();
+        let now = crate::now();
+        let ahead = later(now, HOUR * 24 * 365);
+        schedule.first_due(tenant, 60, now);
+        assert_eq!(schedule.take_due(ahead), (vec![tenant], Some(ahead + HOUR)));
+        schedule.once(tenant, ahead).expect("it is noted");
+        let (due, next) = schedule.take_due(now);
+        assert_eq!(
+            (due, next),
+            (vec![tenant], Some(now + HOUR)),
+            "both count as one"
+        );
+        assert_eq!(schedule.take_due(now), (Vec::new(), Some(now + HOUR)));
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_a_little_parks_nothing_beyond_the_cadence() {
+        let (schedule, tenant) = schedule();
+        let now = crate::now();
+        schedule.first_due(tenant, 60, now + HOUR);
+        let back = now - SignedDuration::from_mins(5);
+        assert_eq!(schedule.take_due(back), (Vec::new(), Some(back + HOUR)));
+    }
+
+    #[test]
+    fn after_a_restart_the_first_sync_is_due_within_one_cadence() {
+        let (schedule, tenant) = schedule();
+        schedule.first_due(tenant, 60, crate::now() + HOUR * 24 * 365);
+        let next = schedule.next(tenant).expect("it is due some time");
+        assert!(next <= crate::now() + HOUR, "{next}");
+    }
 }

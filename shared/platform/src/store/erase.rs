@@ -2,11 +2,11 @@
 
 use super::{
     Control, Item, Store, StoreError, batches::delete_request, get_number, get_text, in_flight,
-    number, partition_key, text,
+    leases::LEASE_LIFE, number, partition_key, text,
 };
 use jiff::Timestamp;
 use muster_domain::{
-    TenantId,
+    TenantId, clock_ahead,
     deletion::{Deletion, Part},
 };
 
@@ -154,7 +154,9 @@ impl Store {
         let lease = got.item.unwrap_or_default();
         let until: i64 = get_number(&lease, "until").unwrap_or(0);
         let number = get_number(&lease, "number").unwrap_or(0);
-        Ok((number, until > now.as_second()))
+        let until = Timestamp::from_second(until).unwrap_or_default();
+        let held = clock_ahead::is_to_come(until, LEASE_LIFE, now);
+        Ok((number, held))
     }
 
     /// Takes the tenant's lease away for good. A worker that is busy stops at its next checkpoint.

@@ -64,6 +64,7 @@ impl Store {
                     queued_at: integration.sync.queued_at,
                     ..SyncState::default()
                 };
+                integration.mend_times(crate::now());
                 all.push(integration);
             }
         }
@@ -101,6 +102,7 @@ impl Store {
             let Versioned {
                 integration: before,
                 version,
+                mended,
             } = known;
             let mut integration = before.clone();
             if let Some(Unreadable { item, why }) = &before.unreadable {
@@ -109,7 +111,7 @@ impl Store {
                 )));
             }
             change(&mut integration);
-            if integration.says_the_same(&before) {
+            if integration.says_the_same(&before) && !mended {
                 return Ok(Some(integration));
             }
             if self.replace(&integration, version).await? {

@@ -3,7 +3,7 @@
 
 use super::{Item, Store, StoreError, get_number, lost_condition, number, text};
 use jiff::{SignedDuration, Timestamp};
-use muster_domain::TenantId;
+use muster_domain::{TenantId, clock_ahead};
 
 /// The right to sync a tenant, until it lapses or is given to another.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,7 +68,9 @@ impl Store {
         {
             None => {
                 let take_over = format!(", #contested = :now{begin}");
-                self.take_lease(tenant, owner, now, "#until < :now", &take_over)
+                // A lease that holds for longer than any was taken by a clock that was ahead.
+                let lapsed = "#until < :now OR #until > :latest";
+                self.take_lease(tenant, owner, now, lapsed, &take_over)
                     .await
             }
             taken => Ok(taken),
@@ -112,7 +114,8 @@ impl Store {
         } else {
             update = update
                 .expression_attribute_names("#contested", "contested")
-                .expression_attribute_values(":now", number(now.as_second()));
+                .expression_attribute_values(":now", number(now.as_second()))
+                .expression_attribute_values(":latest", number(latest_end(now).as_second()));
         }
         if also_set.contains(":began") {
             update = update.expression_attribute_values(":began", number(now.as_millisecond()));
@@ -125,17 +128,64 @@ impl Store {
                 let contested_at = get_number(&lease, "contested")
                     .and_then(|second| Timestamp::from_second(second).ok());
                 let began_at = began_at(&lease);
-                let now = now.as_millisecond();
-                Ok(Some(Lease {
+                let begun = now.as_millisecond();
+                let mut lease = Lease {
                     tenant,
                     number,
                     contested_at,
                     began_at,
-                    goes_on: began_at.is_some_and(|began| began.as_millisecond() != now),
+                    goes_on: began_at.is_some_and(|began| began.as_millisecond() != begun),
                     owner: owner.to_owned(),
-                }))
+                };
+                self.mend_times(&mut lease, now).await?;
+                Ok(Some(lease))
             }
             Err(error) if lost_condition(&error) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Replaces by now what a clock that was ahead has dated: the beginning of the sync under way, and the
+    /// last takeover.
+    async fn mend_times(&self, lease: &mut Lease, now: Timestamp) -> Result<(), StoreError> {
+        let times = [&mut lease.began_at, &mut lease.contested_at];
+        let mut mended = false;
+        for time in times.into_iter().flatten() {
+            if clock_ahead::is_ahead(*time, now) {
+                *time = now;
+                mended = true;
+            }
+        }
+        if !mended {
+            return Ok(());
+        }
+        tracing::warn!(tenant.id = %lease.tenant, "the lease held a time in the future; it counts as now");
+        let mut set = Vec::new();
+        let mut values = Vec::new();
+        if let Some(began) = lease.began_at {
+            set.push("began = :began");
+            values.push((":began", number(began.as_millisecond())));
+        }
+        if let Some(contested) = lease.contested_at {
+            set.push("contested = :contested");
+            values.push((":contested", number(contested.as_second())));
+        }
+        let mut update = self
+            .at(lease.tenant)
+            .update_item()
+            .table_name(&self.integrations)
+            .key("tenant_id", text(lease.tenant.to_string()))
+            .key("item", text("lease"))
+            .update_expression(format!("SET {}", set.join(", ")))
+            .condition_expression("#number = :number")
+            .expression_attribute_names("#number", "number")
+            .expression_attribute_values(":number", number(lease.number));
+        for (name, value) in values {
+            update = update.expression_attribute_values(name, value);
+        }
+        match update.send().await {
+            Ok(_) => Ok(()),
+            Err(error) if lost_condition(&error) => Err(StoreError::LeaseLost),
             Err(error) => Err(error.into()),
         }
     }
@@ -200,6 +250,13 @@ impl Store {
             Err(error) => Err(error.into()),
         }
     }
+}
+
+/// The latest time until which a lease may hold that another worker has just taken: its clock may be ahead
+/// a little.
+fn latest_end(now: Timestamp) -> Timestamp {
+    let longest = LEASE_LIFE + clock_ahead::CLOCKS_DIFFER;
+    now.checked_add(longest).unwrap_or(now)
 }
 
 /// When the sync under way began, by a lease's item.

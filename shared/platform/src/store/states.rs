@@ -9,6 +9,7 @@ use super::{
     text, to_json,
 };
 use aws_sdk_dynamodb::Client;
+use jiff::Timestamp;
 use muster_domain::{DatasetState, Integration, TenantId, latest::Latest};
 
 /// Where a tenant's datasets stand.
@@ -28,6 +29,8 @@ pub struct Versioned {
     /// The integration.
     pub integration: Integration,
     pub(super) version: u64,
+    /// True if the stored item dates something in the future; here that is mended.
+    pub(super) mended: bool,
 }
 
 impl Store {
@@ -206,6 +209,7 @@ impl Found {
                     found.integration = integrations::read(item).map(|integration| Versioned {
                         integration,
                         version: get_number(item, "version").unwrap_or(0),
+                        mended: false,
                     });
                 }
                 key if key.starts_with("dataset#") => {
@@ -222,10 +226,30 @@ impl Found {
         }
         if let Some(Versioned { integration, .. }) = &mut found.integration {
             integration.sync.started_at = began_at;
-            found.latest.tell(integration);
         }
-        found.latest.bring(&mut found.states);
+        found.put_together(crate::now());
         found
+    }
+
+    /// Brings states and integration to what the latest sync left behind. What a clock that was ahead has
+    /// dated is mended, and a person is told.
+    fn put_together(&mut self, now: Timestamp) {
+        let mut ahead = self.latest.mend_times(now);
+        self.latest.bring(&mut self.states);
+        for (_, state) in &mut self.states {
+            ahead = ahead.max(state.mend_times(now));
+        }
+        if let Some(Versioned {
+            integration,
+            mended,
+            ..
+        }) = &mut self.integration
+        {
+            let found = integration.mend_times(now);
+            *mended = found.is_some();
+            integration.clock_was_ahead = ahead.max(found);
+            self.latest.tell(integration);
+        }
     }
 
     fn standing(self) -> Standing {
@@ -243,7 +267,6 @@ impl Found {
 mod tests {
     use super::*;
     use aws_sdk_dynamodb::types::AttributeValue;
-    use jiff::Timestamp;
     use muster_domain::{datasets, state::Completeness};
 
     #[test]
