@@ -67,7 +67,7 @@ pub(crate) fn unavailable() -> Response {
         StatusCode::SERVICE_UNAVAILABLE,
         "Muster could not take note",
         None,
-        &html! { p { "Something on Muster's side did not answer. Wait a minute, then open the integration and choose Check again; the consent itself is safe at Microsoft." } },
+        &html! { p { "Something on Muster's side did not answer, so Muster has not looked for the permissions yet. Wait a minute, then open the integration and choose Check again. Whatever was granted at Microsoft stays granted." } },
     )
 }
 

@@ -3,6 +3,10 @@
 mod data_dates;
 mod support;
 
+mod portal {
+    mod queued;
+}
+
 use axum::http::{StatusCode, header};
 use serde_json::{Value, json};
 use support::{MANAGER, Portal, VIEWER};

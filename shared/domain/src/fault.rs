@@ -49,7 +49,7 @@ pub enum Fault {
     Refused {
         /// HTTP status.
         status: u16,
-        /// Graph's error code, cut to 80 characters of plain text.
+        /// Graph's error code, cut to 80 characters of plain text; empty where it is none, or a number.
         code: String,
     },
 }
@@ -76,11 +76,16 @@ impl Fault {
     }
 }
 
-fn plain(code: &str) -> String {
-    code.chars()
-        .filter(|c| c.is_ascii_alphanumeric() || "._- ".contains(*c))
-        .take(80)
-        .collect()
+/// Returns an error code as plain text. A number is no word: it repeats the status.
+fn word(code: &str) -> String {
+    let plain = code
+        .chars()
+        .filter(|c| c.is_ascii_alphanumeric() || "._- ".contains(*c));
+    let plain: String = plain.take(80).collect();
+    match plain.contains(|c: char| c.is_ascii_alphabetic()) {
+        true => plain,
+        false => String::new(),
+    }
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use muster_domain::{
     Dataset, datasets,
     fault::{Fault, classify},
+    trouble::{Cause, PERSISTS, Repeated, sentence},
     verdict::Licence,
 };
 use std::time::Duration;
@@ -292,4 +293,42 @@ fn a_rate_limit_is_one_with_any_status_and_what_says_nothing_is_refused() {
     }
     let deep = "[".repeat(100_000);
     assert!(matches!(of("users", 400, &deep), Fault::Refused { .. }));
+}
+
+#[test]
+fn no_sentence_about_a_refusal_holds_a_status() {
+    let now = "2026-01-01T00:00:00Z".parse().expect("a date");
+    let mut bodies = vec![
+        String::new(),
+        error("UnknownError", "HTTP 403"),
+        error("", ""),
+    ];
+    bodies.extend((400..600).map(|status| error(&status.to_string(), "Bad Request")));
+    for name in ["users", "managed_devices", "active_users"] {
+        let dataset = datasets::find(name).expect("it is registered");
+        for status in 400..600_u16 {
+            for body in [
+                &bodies[0],
+                &bodies[1],
+                &bodies[2],
+                &bodies[usize::from(status) - 397],
+            ] {
+                let fault = of(name, status, body);
+                for times in [1, PERSISTS] {
+                    let repeated = Repeated {
+                        cause: Cause::of(&fault),
+                        since: now,
+                        times,
+                    };
+                    let said = sentence(dataset, &fault, &repeated, None, now);
+                    let mut words = said.split(|c: char| !c.is_alphanumeric());
+                    let bare = words.find(|word| {
+                        word.parse()
+                            .is_ok_and(|number: u16| (400..600).contains(&number))
+                    });
+                    assert_eq!(bare, None, "{status}: {said}");
+                }
+            }
+        }
+    }
 }

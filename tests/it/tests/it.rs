@@ -27,6 +27,7 @@ mod it {
     mod passing_trouble;
     mod policy;
     mod ports;
+    mod refused_requests;
     mod renewal;
     mod script_names;
     mod script_parsers;

@@ -103,7 +103,7 @@ pub fn notice(done: Option<&str>) -> Markup {
         "ready" => {
             "The tenant is connected, and consent was given before. Muster reads it without another step."
         }
-        "sync" => "A sync is on its way.",
+        "sync" => "Sync requested. The status below tells when it begins and ends.",
         "checked" => "Looked at what is granted now.",
         "paused" => "Paused. Nothing is read until you resume it.",
         "resumed" => "Resumed. The next sync comes by itself, or choose Sync now.",

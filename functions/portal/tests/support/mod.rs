@@ -54,7 +54,7 @@ pub struct Portal {
     pub router: Router,
     context: Arc<Context>,
     headers: HeaderMap,
-    _kept: Arc<(tempfile::TempDir, LocalReceiver)>,
+    _kept: Arc<(tempfile::TempDir, Option<LocalReceiver>)>,
 }
 
 /// An answer, read whole.
@@ -82,8 +82,13 @@ impl Answer {
 
 impl Portal {
     pub async fn start() -> Self {
-        let token = |text: &str| Some(SecretString::from(text));
-        Self::with_access(Access::new(token(MANAGER), token(VIEWER))).await
+        Self::with_access(tokens()).await
+    }
+
+    /// A portal whose queue takes no message: its other end is gone.
+    pub async fn start_with_a_queue_that_refuses() -> Self {
+        let (queue, _) = LocalQueue::new();
+        Self::with_queue(tokens(), queue, None).await
     }
 
     pub async fn start_closed() -> Self {
@@ -102,6 +107,15 @@ impl Portal {
     }
 
     async fn with_access(access: Access) -> Self {
+        let (queue, receiver) = LocalQueue::new();
+        Self::with_queue(access, queue, Some(receiver)).await
+    }
+
+    async fn with_queue(
+        access: Access,
+        queue: LocalQueue,
+        receiver: Option<LocalReceiver>,
+    ) -> Self {
         let database = dynoxide::Database::memory().expect("a database");
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
             .await
@@ -113,7 +127,6 @@ impl Portal {
         let folder = tempfile::tempdir().expect("a folder");
         let vault = FileVault::open(folder.path().join("vault"), folder.path().join("key"), None);
         let vault = vault.expect("a vault");
-        let (queue, receiver) = LocalQueue::new();
         // Nothing listens on this port: Microsoft cannot be reached.
         let nowhere: url::Url = "http://127.0.0.1:9".parse().expect("a URL");
         let services = Services {
@@ -394,6 +407,11 @@ impl Portal {
         self.store.put_state(&lease, &users).await.expect("stored");
         self.store.release_lease(&lease).await.expect("released");
     }
+}
+
+fn tokens() -> Access {
+    let token = |text: &str| Some(SecretString::from(text));
+    Access::new(token(MANAGER), token(VIEWER))
 }
 
 fn guid(name: &str, n: usize) -> uuid::Uuid {

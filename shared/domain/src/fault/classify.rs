@@ -7,7 +7,7 @@
 //! `innerError` ("match `innererror` case-insensitively", Microsoft, "Microsoft Graph error responses and
 //! resource types", <https://learn.microsoft.com/graph/errors>), JSON inside a message, and HTML.
 
-use super::{Fault, plain, said::Said};
+use super::{Fault, said::Said, word};
 use crate::{Dataset, http_status, retry, verdict::Licence};
 
 /// The datasets that a rule applies to.
@@ -272,7 +272,7 @@ pub fn classify(
         });
     decided.unwrap_or_else(|| Fault::Refused {
         status,
-        code: plain(&said.code),
+        code: word(&said.code),
     })
 }
 

@@ -68,3 +68,25 @@ impl Paces {
         self.paces.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use muster_domain::datasets;
+
+    #[test]
+    fn sign_in_activity_takes_from_the_quota_of_sign_in_reports_and_from_no_other() {
+        let paces = Paces::new(true);
+        let tenant = TenantId::from(uuid::Uuid::from_u128(1));
+        let ask = |name: &str| {
+            let dataset = datasets::find(name).expect("it is registered");
+            paces.ask(tenant, dataset).is_ok()
+        };
+        for request in 1..=5 {
+            assert!(ask("sign_in_activity"), "request {request}");
+        }
+        assert!(!ask("sign_in_activity"), "five in ten seconds");
+        assert!(!ask("mfa_registration"), "they share one quota");
+        assert!(ask("users"), "the directory has a quota of its own");
+    }
+}
