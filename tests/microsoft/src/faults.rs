@@ -27,7 +27,8 @@
 //! | `aadsts:90033`, `aadsts:50196:400`, `aadsts:90033:503:30` | the token endpoint refuses with that code; with status 400 or the one given, and with `Retry-After` |
 //! | `nonpremium` | 403 `Authentication_RequestFromNonPremiumTenantOrB2CTenant` |
 //!
-//! The faults of lists are in `list_faults.rs`, the evidence that misleads in `evidence_faults.rs`.
+//! The faults of lists are in `list_faults.rs`, the evidence that misleads in `evidence_faults.rs`, unreadable
+//! and oversized values in `value_faults.rs`.
 //!
 //! For example `users/delta#2=503,secureScores#1x3=429:2`; `users/delta#1x*=429:1` throttles for ever, and
 //! `oauth2/v2.0/token#1x*=aadsts:90033:503` gives no token. A report's rows are in the file that it redirects
@@ -39,6 +40,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::csv_faults::CsvFault;
+use crate::value_faults::ValueFault;
 
 /// One thing that goes wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,6 +86,8 @@ pub enum FaultKind {
     Csv(CsvFault),
     /// A refused query, or a page that misleads.
     List(ListFault),
+    /// One value of the answer is unreadable or oversized.
+    Value(ValueFault),
     /// This very answer.
     Answer(ScriptedAnswer),
 }
@@ -228,7 +232,9 @@ impl FromStr for Fault {
             (word, argument) => {
                 let csv = CsvFault::parse(word, argument).map(FaultKind::Csv);
                 let list = || ListFault::named(word, argument).map(FaultKind::List);
-                csv.or_else(list).ok_or_else(|| fail("an unknown KIND"))?
+                let value = || ValueFault::named(word, argument).map(FaultKind::Value);
+                let kind = csv.or_else(list).or_else(value);
+                kind.ok_or_else(|| fail("an unknown KIND"))?
             }
         };
         Ok(Self {

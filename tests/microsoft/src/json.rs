@@ -204,8 +204,12 @@ fn two_digits(value: i64, out: &mut String) {
     out.push(digit(value));
 }
 
+/// The first byte of U+FFFD, which a name holds where it was cut within an emoji.
+const REPLACEMENT: u8 = 0xEF;
+
 fn escape(part: &str, out: &mut String) {
-    if part.bytes().all(|b| b >= 0x20 && b != b'"' && b != b'\\') {
+    let plain = |b: u8| b >= 0x20 && b != b'"' && b != b'\\' && b != REPLACEMENT;
+    if part.bytes().all(plain) {
         out.push_str(part);
         return;
     }
@@ -213,6 +217,8 @@ fn escape(part: &str, out: &mut String) {
         match c {
             '"' => out.push_str("\\\""),
             '\\' => out.push_str("\\\\"),
+            // Graph cuts texts between the halves of a surrogate pair, and sends the half that is left.
+            '\u{fffd}' => out.push_str("\\ud83d"),
             c if u32::from(c) < 0x20 => {
                 let _ = write!(out, "\\u{:04x}", u32::from(c));
             }

@@ -43,6 +43,7 @@ mod simulator;
 mod sku_holding;
 mod tenant;
 mod tenant_handle;
+mod value_faults;
 mod world;
 
 pub use csv_faults::CsvFault;
@@ -55,3 +56,4 @@ pub use request_log::{Origin, Request};
 pub use simulator::Simulator;
 pub use sku_holding::SkuHolding;
 pub use tenant_handle::TenantHandle;
+pub use value_faults::ValueFault;

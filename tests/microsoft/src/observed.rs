@@ -141,6 +141,16 @@ async fn strike(fault: FaultKind, seen: &Observed, request: Request, next: Next)
             })
             .await
         }
+        FaultKind::Value(fault) => {
+            let answer = next.run(request).await;
+            let mut response = rewrite(answer, |body| Body::from(fault.apply(&body))).await;
+            if fault.is_compressed() {
+                let gzip = HeaderValue::from_static("gzip");
+                let headers = response.headers_mut();
+                headers.insert(header::CONTENT_ENCODING, gzip);
+            }
+            response
+        }
         FaultKind::Answer(answer) => scripted(&answer, seen),
         FaultKind::HalfGzip => {
             let mut response = rewrite(next.run(request).await, half_gzip).await;
