@@ -6,6 +6,7 @@ pub mod api;
 mod auth;
 mod credential;
 pub mod export;
+mod heavy_reads;
 mod integrations;
 mod licenses;
 mod openapi;
@@ -17,6 +18,7 @@ mod response;
 mod view;
 
 pub use auth::{Access, CODE_LIFE, CSRF_HEADER};
+pub use heavy_reads::HeavyReads;
 
 use axum::{Router, extract::DefaultBodyLimit, middleware};
 use muster_domain::cloud::Cloud;
@@ -33,6 +35,8 @@ pub struct Context {
     pub services: Services,
     /// Who is let in.
     pub access: Access,
+    /// Limits the searches, sorts and exports at a time.
+    pub heavy_reads: HeavyReads,
     sessions: Sessions,
     attempts: Attempts,
     exports: Option<export::ExportUrl>,
@@ -61,6 +65,7 @@ impl Context {
         Self {
             services,
             access,
+            heavy_reads: HeavyReads::default(),
             sessions,
             attempts,
             exports: None,

@@ -1,7 +1,7 @@
 //! A dataset's records: one page of a table, or the whole of it as CSV.
 
 use crate::{
-    Context,
+    Context, heavy_reads,
     parameters::{Parameters, bad_cursor, cursor},
     problem::Problem,
     view::DatasetView,
@@ -180,8 +180,12 @@ pub fn counted(view: &DatasetView) -> Option<u64> {
 /// keeping no more than a page of them.
 ///
 /// # Errors
-/// When the store does not answer.
+/// When too many heavy reads run already, or the store does not answer.
 pub async fn page(context: &Context, tenant: TenantId, query: Query) -> Result<Page, Problem> {
+    let _permit = match query.scans() {
+        true => Some(context.heavy_reads.acquire().await?),
+        false => None,
+    };
     let names = names(context, tenant, query.dataset()).await?;
     let query = &query.with_names(names);
     let store = &context.services.store;
@@ -228,13 +232,14 @@ pub async fn page(context: &Context, tenant: TenantId, query: Query) -> Result<P
 ///
 /// # Errors
 /// 409 when nothing is known of the dataset, since a header alone would read as "none"; or when
-/// the store does not answer.
+/// too many heavy reads run already, or the store does not answer.
 pub async fn csv(
     context: &Context,
     tenant: TenantId,
     query: Query,
     view: &DatasetView,
 ) -> Result<Body, Problem> {
+    let permit = context.heavy_reads.acquire().await?;
     let store = context.services.store.clone();
     let names = names(context, tenant, query.dataset()).await?;
     let query = query.with_names(names);
@@ -251,6 +256,7 @@ pub async fn csv(
     let header = head(query.dataset());
     if !query.is_sorted() {
         let rest = pages(store, tenant, query, counted(view), first);
+        let rest = heavy_reads::stream_export(permit, rest);
         return Ok(Body::from_stream(prepend(header, rest)));
     }
     let mut all = Vec::new();
@@ -279,7 +285,8 @@ pub async fn csv(
         let chunk: Vec<Record> = sorted.by_ref().take(1000).collect();
         (!chunk.is_empty()).then(|| Ok::<_, StoreError>(lines(dataset, &chunk, &names)))
     });
-    Ok(Body::from_stream(prepend(header, stream::iter(chunks))))
+    let rest = heavy_reads::stream_export(permit, stream::iter(chunks));
+    Ok(Body::from_stream(prepend(header, rest)))
 }
 
 /// Why there is nothing to show, and what to do.

@@ -1,6 +1,7 @@
 //! The portal over an embedded store: what is seeded there is what API and pages tell.
 
 mod data_dates;
+mod heavy_reads;
 mod support;
 
 mod portal {

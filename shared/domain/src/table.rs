@@ -212,6 +212,11 @@ impl Query {
         self.sort.is_some()
     }
 
+    /// Returns true if a page of it may have to look at all records.
+    pub fn scans(&self) -> bool {
+        self.sort.is_some() || self.search.is_some() || !self.filters.is_empty()
+    }
+
     /// Records in the order asked for.
     pub fn sorted(&self, records: Vec<Record>) -> Vec<Record> {
         let mut ranked: Vec<(Rank, Record)> = records

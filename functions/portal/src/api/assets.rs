@@ -5,7 +5,7 @@ use super::{
     datasets::{CURSOR, LIMIT},
 };
 use crate::{
-    Context, integrations,
+    Context, heavy_reads, integrations,
     parameters::{Parameters, dataset, tenant},
     problem::Problem,
     records,
@@ -50,6 +50,10 @@ pub(super) const OPERATIONS: &[Operation] = &[
                 "the tenant is not connected, or there is no such dataset",
             ),
             (409, "CSV of a dataset of which nothing is known"),
+            (
+                503,
+                "a search, a sort, a filter or an export, and too many run already",
+            ),
         ],
         open: false,
         handler: || get(list),
@@ -206,7 +210,7 @@ async fn one(
         limit: 50,
         ..ChangeQuery::default()
     };
-    let changes = context.services.store.changes(tenant, &asked).await?;
+    let changes = heavy_reads::changes(&context, tenant, &asked).await?;
     Ok(Json(json!({
         "record": tell(dataset, &record),
         "changes": changes.changes,

@@ -5,7 +5,7 @@ use super::{
     datasets::{CURSOR, LIMIT},
 };
 use crate::{
-    Context, integrations,
+    Context, heavy_reads, integrations,
     parameters::{Parameters, bad_cursor, cursor, tenant},
     problem::Problem,
 };
@@ -37,6 +37,10 @@ pub(super) const OPERATIONS: &[Operation] = &[Operation {
     problems: &[
         (400, "a parameter is wrong, or the tenant ID is no GUID"),
         (404, "the tenant is not connected"),
+        (
+            503,
+            "the changes of one record or dataset, and too many searches run already",
+        ),
     ],
     open: false,
     handler: || get(list),
@@ -102,7 +106,7 @@ async fn list(
     let known = ["dataset", "record", "since", "limit", "cursor"];
     let query = query(&Parameters::read(raw.as_deref(), &known)?)?;
     integrations::find(&context, tenant).await?;
-    let page = context.services.store.changes(tenant, &query).await?;
+    let page = heavy_reads::changes(&context, tenant, &query).await?;
     Ok(Json(json!({
         "items": page.changes,
         "next_cursor": page.next.as_deref().map(cursor),

@@ -8,7 +8,7 @@ use super::{
 use crate::{
     Context, api,
     auth::Caller,
-    integrations,
+    heavy_reads, integrations,
     parameters::{Parameters, cursor, tenant},
     problem::Problem,
     records,
@@ -39,7 +39,7 @@ pub async fn page(
     let parameters = Parameters::read(raw.as_deref(), &known)?;
     let query = api::changes::query(&parameters)?;
     let integration = integrations::find(&context, tenant).await?;
-    let found = context.services.store.changes(tenant, &query).await?;
+    let found = heavy_reads::changes(&context, tenant, &query).await?;
     let of_skus = |change: &Change| datasets::find(&change.dataset).is_some_and(Names::needed);
     let names = match found.changes.iter().any(of_skus) {
         true => records::names_of(&context, tenant).await?,

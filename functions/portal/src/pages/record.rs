@@ -8,7 +8,7 @@ use super::{
 use crate::{
     Context, api,
     auth::Caller,
-    integrations,
+    heavy_reads, integrations,
     parameters::{dataset, tenant},
     problem::Problem,
     records,
@@ -49,7 +49,7 @@ pub async fn page(
         limit: 50,
         ..ChangeQuery::default()
     };
-    let found = context.services.store.changes(tenant, &asked).await?;
+    let found = heavy_reads::changes(&context, tenant, &asked).await?;
     let names = records::names(&context, tenant, dataset).await?;
     let title = change::title(dataset, &record).unwrap_or_else(|| record.key.clone());
     let overview = format!("{ASSETS}/{tenant}");

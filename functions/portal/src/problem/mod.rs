@@ -265,6 +265,17 @@ impl Problem {
         )
     }
 
+    /// 503: as many searches, sorts and exports run as may run at a time.
+    pub fn too_many_heavy_reads() -> Self {
+        Self::named(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "urn:muster:problem:too-many-reads",
+            "Too many searches and exports at once",
+            "A few searches, sorts and exports may run at a time, so that syncs keep their pace, and that many run now. Nothing is wrong with your request. Try again in a few seconds.",
+        )
+        .with_header(header::RETRY_AFTER, "5")
+    }
+
     /// The general words for a status that came without a problem.
     pub fn of_status(status: StatusCode) -> Self {
         let detail = match status {

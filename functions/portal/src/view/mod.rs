@@ -321,13 +321,15 @@ impl DatasetView {
         let mut notes = state.asking.notes(dataset);
         notes.extend(kept.clone());
         let data_date = data_date(integration, &state, dataset);
+        notes.extend(state.size_notes());
         Self {
             name: dataset.name,
             title: dataset.title,
             label: verdict.label(),
             sentence: verdict.sentence(),
             verdict,
-            records: (state.countable() || state.rows.unreadable > 0).then_some(state.records),
+            records: (state.countable() || state.rows.unreadable > 0 || state.skipped > 0)
+                .then_some(state.records),
             last_success_at: state.last_success_at,
             complete_as_of: state.complete_as_of(),
             data_date,

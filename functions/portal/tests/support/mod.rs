@@ -106,6 +106,11 @@ impl Portal {
         muster_portal::routes(&self.context)
     }
 
+    /// Takes one of the permits of heavy reads.
+    pub async fn heavy_read(&self) -> impl Sized + use<> {
+        self.context.heavy_reads.acquire().await.expect("a permit")
+    }
+
     async fn with_access(access: Access) -> Self {
         let (queue, receiver) = LocalQueue::new();
         Self::with_queue(access, queue, Some(receiver)).await
