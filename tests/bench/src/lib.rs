@@ -4,10 +4,12 @@
 pub mod cost;
 pub mod door;
 pub mod engine;
+pub mod hostile;
 pub mod many;
 pub mod muster;
 pub mod process;
 pub mod python;
+pub mod readers;
 pub mod replay;
 pub mod report;
 pub mod secrets;

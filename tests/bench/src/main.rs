@@ -4,7 +4,7 @@ use anyhow::{Context, Result, bail};
 use muster_bench::{
     cost,
     door::Batches,
-    many, python,
+    hostile, many, python,
     replay::Gate,
     report::{self, Row},
     share,
@@ -17,7 +17,7 @@ use muster_domain::{
 };
 use std::{path::Path, time::Duration};
 
-const USAGE: &str = "usage: bench [tables [USERS …]] | function [MEGABYTES [USERS [GRAPH_MS [STORE_MS]]]] | chain [USERS [SECONDS]] | pace [USERS] | many [TENANTS [USERS]] | starts | whole [USERS …] | cost [USERS …]";
+const USAGE: &str = "usage: bench [tables [USERS …]] | function [MEGABYTES [USERS [GRAPH_MS [STORE_MS]]]] | chain [USERS [SECONDS]] | pace [USERS] | many [TENANTS [USERS]] | starts | whole [USERS …] | cost [USERS …] | hostile | beside [USERS [CLIENTS]]";
 /// The smallest function that Lambda has: megabytes, users, how long Graph takes for a page and the store
 /// for a batch, in milliseconds.
 const SMALL_FUNCTION: [u32; 4] = [128, 10_000, 300, 8];
@@ -66,6 +66,12 @@ fn main() -> Result<()> {
         },
         "starts" if sizes.is_empty() => runtime.block_on(starts(&mut String::new())),
         "whole" => runtime.block_on(whole::run(&or(&[1_000, 50_000]))),
+        "hostile" if sizes.is_empty() => runtime.block_on(hostile::memory()),
+        "beside" => match or(&[20_000, 16])[..] {
+            [users] => runtime.block_on(hostile::pace(users, 16)),
+            [users, clients] => runtime.block_on(hostile::pace(users, clients)),
+            _ => bail!(USAGE),
+        },
         "cost" => runtime.block_on(cost::run(&or(&[100, 1_000]))),
         _ => bail!(USAGE),
     }

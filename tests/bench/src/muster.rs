@@ -18,9 +18,9 @@ use tokio::{
 #[derive(Debug)]
 pub struct Muster {
     child: Child,
-    http: Client,
-    base: String,
-    token: String,
+    pub(crate) http: Client,
+    pub(crate) base: String,
+    pub(crate) token: String,
 }
 
 impl Muster {

@@ -8,7 +8,9 @@ use crate::{
     share::Share,
 };
 use anyhow::{Context, Result};
-use microsoft_simulator::{Options, Simulator, TenantHandle, TenantOptions};
+use microsoft_simulator::{
+    Fault, FaultKind, Options, Simulator, TenantHandle, TenantOptions, ValueFault,
+};
 use muster_domain::{TenantId, connect::Form};
 use muster_platform::{Services, connect, queue::LocalReceiver};
 use secrecy::{ExposeSecret, SecretString};
@@ -154,6 +156,12 @@ impl Tenant {
             }
         }
         Ok(())
+    }
+
+    /// Has the next answer to a request for this path hold a fault.
+    pub fn next_answer(&self, path: &str, fault: ValueFault) {
+        let (simulator, ..) = &self._kept;
+        simulator.add_fault(Fault::next(path, 1, FaultKind::Value(fault)));
     }
 
     fn roles(&self) -> Vec<muster_domain::Permission> {
