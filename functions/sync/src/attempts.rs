@@ -4,6 +4,7 @@
 use crate::{
     SyncError,
     count::Counted,
+    fetch::Fetched,
     read::{Reading, Stop},
     run::Run,
 };
@@ -13,7 +14,6 @@ use muster_domain::{
     asking::Asking,
     fault::Fault,
     holes,
-    page::Page,
     plan::From,
     retry::NextTry,
     state::{Checkpoint, Counters, Phase},
@@ -164,7 +164,10 @@ async fn attempt<'a>(
     reading.holes = spent.holes;
     reading.asking_before = spent.asking_before;
     let ended = match page {
-        Ok(page) => reading.enumerate(&from, page).await,
+        Ok(fetched) => {
+            reading.parts = fetched.parts;
+            reading.enumerate(&from, fetched.page).await
+        }
         Err(fault) => Err(Stop::Fault(fault)),
     };
     Ok((ended, reading))
@@ -176,7 +179,7 @@ async fn first_page(
     from: &From,
     asking: &mut Asking,
     asked: &mut Counters,
-) -> Result<Page, Fault> {
+) -> Result<Fetched, Fault> {
     let link = match from {
         From::Start => {
             let graph = &run.graph;
@@ -201,6 +204,8 @@ impl Reading<'_> {
         self.state.phase = Phase::Running;
         self.state.trouble = None;
         self.state.kept = self.stored.kept;
+        self.state.truncated = self.stored.truncated;
+        self.state.oversized_keys = self.stored.oversized_keys;
         self.close_index().await?;
         self.close().await?;
         Ok(Spent {

@@ -40,7 +40,7 @@ impl Reading<'_> {
         if !self.held_back.is_empty() {
             return Ok(());
         }
-        if self.state.complete.is_none() && self.unkeyed == 0 {
+        if self.state.complete.is_none() && self.skipped() == 0 {
             self.pack().await?;
             self.state.checkpoint.next_link = Some(link);
             self.state.checkpoint.next_link_at = Some(now());
@@ -69,6 +69,8 @@ impl Reading<'_> {
         if self.state.phase != Phase::Fresh {
             // What a part of a list leaves out says nothing of the rest.
             self.state.kept = self.state.kept.or(self.stored.kept);
+            self.state.truncated = self.state.truncated.max(self.stored.truncated);
+            self.state.oversized_keys = self.state.oversized_keys.max(self.stored.oversized_keys);
         }
         if !self.opened && self.state.says_the_same(&self.stored) {
             self.measure();

@@ -6,6 +6,7 @@ use muster_domain::{
     Dataset, Enumeration, Record, Row,
     change::Change,
     index::{self, Index, Shown},
+    item_size,
     moving::Moving,
     page::Entry,
     partial,
@@ -72,6 +73,7 @@ pub(crate) fn complete(
             continue;
         };
         row.text = partial::merge(before, row);
+        item_size::truncate_to_fit(&mut row.text);
         if let (Held::Whole(index), Some((shown, _))) = (&mut *held, &mut told.shown) {
             index.show(index::name(&row.key), moves.moving.mark(&row.text));
             *shown = match *before == row.text {
@@ -199,7 +201,8 @@ pub(crate) fn diff(
                 moves.written(&row);
                 if history {
                     let after = row.record(dataset).ok();
-                    note(dataset, &mut batch, &row.key, before, after.as_ref(), at);
+                    let after = after.as_ref().map(|after| (after, row.text.len()));
+                    note(dataset, &mut batch, &row.key, before, after, at);
                 }
                 let held = match told.shown {
                     Some((shown, _)) => shown != Shown::New,
@@ -241,16 +244,24 @@ pub(crate) fn remove(
     batch.deletes.push(key);
 }
 
+/// The largest records of which a change holds both sides whole, in bytes of their stored forms.
+const LONGEST_CHANGE: usize = item_size::LONGEST_TEXT / 2;
+
+/// Records a change. `after` comes with the length of its stored form.
 fn note(
     dataset: &Dataset,
     batch: &mut Batch,
     key: &str,
     before: Option<&str>,
-    after: Option<&Record>,
+    after: Option<(&Record, usize)>,
     at: Timestamp,
 ) {
+    let (after, length) = after.unzip();
     let old = before.and_then(|text| Record::from_text(dataset, key.to_owned(), text).ok());
-    if let Some(change) = Change::between(dataset, old.as_ref(), after, at) {
+    if let Some(mut change) = Change::between(dataset, old.as_ref(), after, at) {
+        if before.map_or(0, str::len) + length.unwrap_or(0) > LONGEST_CHANGE {
+            change.truncate();
+        }
         batch.changes.push((change.sort_key(before), change));
     }
 }

@@ -46,17 +46,14 @@ impl Reading<'_> {
             self.rows_are_missing();
             return Ok(());
         }
-        if self.unkeyed > 0 {
+        self.state.skipped = self.skipped();
+        if self.skipped() > 0 {
             self.state.checkpoint.next_link = None;
-            self.state.phase = Phase::Incomplete;
-            let what = match self.unkeyed {
-                1 => "One object".to_owned(),
-                more => format!("{more} objects"),
-            };
-            self.state.trouble = Some(format!(
-                "{what} came without an id and cannot be kept; nothing was removed."
-            ));
+            self.objects_are_missing();
             return Ok(());
+        }
+        if let Some(link) = &delta_link {
+            self.run.graph.follow(link).map_err(Stop::Fault)?;
         }
         if matches!(from, From::DeltaLink(_)) {
             if self.unknown_parts > 0 {

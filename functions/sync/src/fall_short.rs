@@ -38,8 +38,9 @@ impl Reading<'_> {
             self.state.next_try,
             now(),
         ));
-        // The rows that could not be read were another run's trouble.
+        // The rows and objects that could not be read were another run's trouble.
         self.state.rows.unreadable = 0;
+        self.state.skipped = 0;
         Ok(())
     }
 

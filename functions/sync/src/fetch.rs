@@ -1,6 +1,6 @@
 //! One page from Graph: asked for as often as is worth it, and as slowly as Microsoft says.
 
-use crate::run::Clock;
+use crate::{report_parts::ReportParts, run::Clock};
 use jiff::Timestamp;
 use muster_domain::{
     ClientId, Dataset, Enumeration, TenantId,
@@ -13,7 +13,7 @@ use muster_domain::{
     state::Counters,
     tally,
 };
-use muster_platform::microsoft::{Microsoft, SignInFailure, Token, jitter};
+use muster_platform::microsoft::{Answer, Microsoft, SignInFailure, Token, jitter};
 use secrecy::SecretString;
 use std::{
     sync::atomic::{AtomicBool, Ordering},
@@ -35,9 +35,20 @@ pub(crate) struct Graph<'a> {
     accepted: AtomicBool,
 }
 
+/// One page, or the first part of a large report.
+#[derive(Debug)]
+pub(crate) struct Fetched {
+    pub page: Page,
+    /// The other parts of the report.
+    pub parts: Option<ReportParts>,
+}
+
 /// A missing-licence answer comes at times to tenants that have the licence (Microsoft Graph,
 /// known issues): it is believed the third time.
 const UNLICENSED_ANSWERS: u32 = 3;
+
+/// The longest reason why an answer cannot be read, in bytes.
+const LONGEST_REASON: usize = 200;
 
 /// A count that takes longer is not waited for.
 const COUNT_WITHIN: Duration = Duration::from_secs(10);
@@ -73,7 +84,7 @@ impl<'a> Graph<'a> {
         asking: &mut Asking,
         clock: &Clock,
         counters: &mut Counters,
-    ) -> Result<Page, Fault> {
+    ) -> Result<Fetched, Fault> {
         let known = asking.now(muster_platform::now());
         let mut trying = known.clone();
         loop {
@@ -81,12 +92,12 @@ impl<'a> Graph<'a> {
                 .hosts
                 .graph(&trying.first_request(dataset, self.client));
             let fault = match self.page(dataset, &url, clock, counters).await {
-                Ok(page) => {
+                Ok(fetched) => {
                     if trying != known {
                         trying.learned_at = Some(muster_platform::now());
                     }
                     *asking = trying;
-                    return Ok(page);
+                    return Ok(fetched);
                 }
                 Err(fault) => fault,
             };
@@ -124,7 +135,7 @@ impl<'a> Graph<'a> {
         url: &Url,
         clock: &Clock,
         counters: &mut Counters,
-    ) -> Result<Page, Fault> {
+    ) -> Result<Fetched, Fault> {
         let (mut tries, mut unlicensed, mut reminted) = (Tries::default(), 0, false);
         loop {
             self.leave(dataset, clock, counters).await?;
@@ -138,10 +149,10 @@ impl<'a> Graph<'a> {
             if let Ok(Some(used)) = answer.as_ref().map(|answer| answer.quota_used) {
                 paces.heard(self.tenant, dataset, used);
             }
-            let fault = match answer.and_then(|answer| parse(dataset, &answer.body)) {
-                Ok(page) => {
+            let fault = match answer.and_then(|answer| parse(dataset, answer)) {
+                Ok(fetched) => {
                     self.accepted.store(true, Ordering::Relaxed);
-                    return Ok(page);
+                    return Ok(fetched);
                 }
                 Err(fault) => fault,
             };
@@ -259,13 +270,26 @@ impl<'a> Graph<'a> {
 /// What was cut or garbled on its way is asked for again. A report that came whole and cannot be read
 /// is not: the next download brings the same, and Microsoft allows 14 in ten minutes.
 /// <https://learn.microsoft.com/graph/throttling-limits#reports-service-limits>
-fn parse(dataset: &'static Dataset, body: &[u8]) -> Result<Page, Fault> {
+fn parse(dataset: &'static Dataset, answer: Answer) -> Result<Fetched, Fault> {
+    if let Some(file) = answer.spooled {
+        let (page, parts) = ReportParts::open(dataset, file)?;
+        return Ok(Fetched {
+            page,
+            parts: Some(parts),
+        });
+    }
     let page = match dataset.enumeration {
-        Enumeration::Report => page::from_csv(dataset, body),
-        _ => page::from_json(dataset, body),
+        Enumeration::Report => page::from_csv(dataset, &answer.body),
+        _ => page::from_json(dataset, &answer.body),
     };
-    page.map_err(|not_a_page| match not_a_page {
+    let fetched = page.map(|page| Fetched { page, parts: None });
+    fetched.map_err(|not_a_page| match not_a_page {
         NotAPage::Csv(why) => Fault::Unreadable(why),
-        other => Fault::Passing(other.to_string()),
+        other => {
+            // The reason may quote the answer itself, however long.
+            let mut why = other.to_string();
+            why.truncate(why.floor_char_boundary(LONGEST_REASON));
+            Fault::Passing(why)
+        }
     })
 }

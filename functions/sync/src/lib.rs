@@ -20,9 +20,12 @@ mod load;
 mod moves;
 mod read;
 mod remove;
+mod report_parts;
 mod run;
+mod skipped;
 mod sum_up;
 mod tenant;
+mod truncated;
 
 pub use tenant::{Outcome, SyncError, sync_tenant};
 

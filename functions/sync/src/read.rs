@@ -8,7 +8,9 @@ use crate::{
     endless::{Endless, Watch},
     indexed::Indexed,
     moves::Moves,
+    report_parts::ReportParts,
     run::Run,
+    truncated,
 };
 use jiff::{Timestamp, civil::Date};
 use muster_domain::{
@@ -58,7 +60,10 @@ pub(crate) struct Reading<'a> {
     pub enumeration_began: Timestamp,
     pub saved_at: Timestamp,
     pub read: u64,
+    /// Objects without a key.
     pub unkeyed: u64,
+    /// Objects that cannot be read.
+    pub unreadable: u64,
     /// The dates that stay where a list leaves them out.
     pub lasting: Lasting,
     /// Counts of a report's rows.
@@ -73,6 +78,8 @@ pub(crate) struct Reading<'a> {
     pub holes: holes::Watch,
     /// Pages that may have holes: they are neither compared nor written until that is known.
     pub held_back: Vec<Page>,
+    /// The parts of a large report that are still to be read.
+    pub parts: Option<ReportParts>,
     /// The way the list was asked for before a suspicion of holes had it read in smaller pages.
     pub asking_before: Option<Asking>,
 }
@@ -146,6 +153,8 @@ impl<'a> Reading<'a> {
             state.checkpoint.delta_link = None;
             state.checkpoint.delta_link_at = None;
             state.kept = None;
+            state.truncated = 0;
+            state.oversized_keys = 0;
         }
         let resumed = matches!(from, From::NextLink(_));
         let enumeration_began = state.checkpoint.began_at.filter(|_| resumed);
@@ -174,6 +183,7 @@ impl<'a> Reading<'a> {
             saved_at: Timestamp::UNIX_EPOCH,
             read,
             unkeyed: 0,
+            unreadable: 0,
             lasting: Lasting::of(dataset),
             rows: ReportRows::default(),
             data_date: None,
@@ -183,6 +193,7 @@ impl<'a> Reading<'a> {
             holes: holes::Watch::default(),
             held_back: Vec::new(),
             asking_before: None,
+            parts: None,
         };
         // A first reading is watched from its beginning.
         if !reading.history && reading.stored.phase != Phase::Blocked {
@@ -199,7 +210,11 @@ impl<'a> Reading<'a> {
             let batch = self.weigh(page).await?;
             let Some(link) = next else {
                 self.write(batch).await?;
-                return self.end(from, delta).await;
+                match self.next_part()? {
+                    Some(part) => page = part,
+                    None => return self.end(from, delta).await,
+                }
+                continue;
             };
             if !self.links.insert(index::name(&link)) {
                 self.write(batch).await?;
@@ -237,7 +252,19 @@ impl<'a> Reading<'a> {
             self.state.run = counters;
             self.units += written?;
             self.checkpoint(link).await?;
-            page = fetched.map_err(Stop::Fault)?;
+            page = fetched.map_err(Stop::Fault)?.page;
+        }
+    }
+
+    /// Returns the next part of a large report. There is no way to go on within one later.
+    fn next_part(&mut self) -> Result<Option<Page>, Stop> {
+        let Some(parts) = &mut self.parts else {
+            return Ok(None);
+        };
+        let part = parts.next().map_err(|error| Stop::Fault(error.into()))?;
+        match part.is_some() && self.run.clock.over() {
+            true => Err(Stop::Deadline),
+            false => Ok(part),
         }
     }
 
@@ -248,6 +275,8 @@ impl<'a> Reading<'a> {
         }
         self.empty &= page.entries.is_empty();
         self.unkeyed += page.unkeyed;
+        self.unreadable += page.unreadable;
+        self.state.oversized_keys += page.oversized_keys;
         self.rows += page.rows;
         self.data_date = self.data_date.or(page.data_date);
         // What is told to be gone is no object: an answer of removals alone is an empty one.
@@ -257,8 +286,10 @@ impl<'a> Reading<'a> {
             .count() as u64;
         let mut entries = diff::one_of_each(page.entries);
         self.keep_dates(&mut entries).await?;
+        let truncated = truncated::truncate(&mut entries);
         let new = self.watch.names_somebody_new(&entries);
         let (mut entries, hidden) = self.held.show(&self.moves.moving, entries);
+        self.count_truncated(&truncated, &entries);
         self.watch.saw(new, &entries);
         let wanted = Told::wanted(&entries, self.history);
         let (texts, units) = self
@@ -280,6 +311,7 @@ impl<'a> Reading<'a> {
             self.run.began,
             &mut self.state.run,
         );
+        self.shift_truncated(&batch, &texts);
         self.state.records = self.held.len().unwrap_or_else(|| {
             let new = batch.puts.iter().filter(|put| !put.held).count() as u64;
             (self.state.records + new).saturating_sub(self.state.run.removed - removed)

@@ -1,6 +1,6 @@
 //! A change: a record added, changed (which columns, before and after) or removed.
 
-use crate::{Dataset, Record, record, sku};
+use crate::{Dataset, Record, item_size, record, sku};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -74,6 +74,16 @@ impl Change {
         })
     }
 
+    /// Truncates long values: a change holds each of them before and after.
+    pub fn truncate(&mut self) {
+        for sides in self.columns.values_mut().filter_map(Value::as_object_mut) {
+            for value in sides.values_mut() {
+                let short = item_size::truncate_value(&value.to_string());
+                *value = serde_json::from_str(&short).unwrap_or_default();
+            }
+        }
+    }
+
     /// The sort key that makes a repeated write of the same change land on itself: the time of
     /// the sync, the record, and what was held before.
     pub fn sort_key(&self, before: Option<&str>) -> String {
@@ -108,8 +118,13 @@ pub fn title(dataset: &Dataset, record: &Record) -> Option<String> {
         "sku_part_number",
     ]
     .into_iter()
-    .find_map(|name| record.get(dataset, name).as_str().map(str::to_owned))
+    .find_map(|name| record.get(dataset, name).as_str())
+    .map(|title| title.chars().take(LONGEST_TITLE).collect())
 }
+
+/// The longest title, in characters. Display names have at most 256
+/// (<https://learn.microsoft.com/graph/api/resources/user>).
+const LONGEST_TITLE: usize = 256;
 
 #[cfg(test)]
 mod tests {
@@ -138,6 +153,18 @@ mod tests {
             Change::between(&USERS, Some(&user("A")), Some(&user("A")), at()),
             None
         );
+    }
+
+    #[test]
+    fn a_change_of_values_too_long_to_store_keeps_their_beginnings() {
+        let (before, after) = (user(&"a".repeat(350_000)), user(&"b".repeat(350_000)));
+        let change = Change::between(&USERS, Some(&before), Some(&after), at());
+        let mut change = change.expect("they differ");
+        change.truncate();
+        let text = serde_json::to_string(&change).expect("it is JSON");
+        assert!(text.len() < 20_000, "{}", text.len());
+        let before = change.columns["display_name"]["before"].as_str();
+        assert!(before.is_some_and(|t| t.starts_with("aaa") && t.ends_with("bytes in all]")));
     }
 
     #[test]

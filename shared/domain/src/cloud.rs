@@ -137,7 +137,15 @@ pub enum ForeignLink {
     /// It leads elsewhere; its host is named, its path and query are not.
     #[error("a link to {0}, which is not this tenant's cloud")]
     Host(String),
+    /// It is longer than any of Microsoft's, and would not fit into the stored state of a dataset.
+    #[error("a link of more than {} KB", LONGEST_LINK / 1024)]
+    TooLong,
 }
+
+/// The longest link that is followed or stored, in bytes. Microsoft's links have some hundred bytes, and the
+/// delta links of large tenants a few thousand. Links are kept in the state of a dataset, which is one item of
+/// at most 400 KB.
+pub const LONGEST_LINK: usize = 16 * 1024;
 
 impl Hosts {
     /// Microsoft's hosts for a cloud.
@@ -182,8 +190,11 @@ impl Hosts {
     /// the link uses; a link to anywhere else is refused, since the token would go with it.
     ///
     /// # Errors
-    /// When the link leaves the tenant's cloud.
+    /// When the link leaves the tenant's cloud, or is too long.
     pub fn follow(&self, link: &str) -> Result<Url, ForeignLink> {
+        if link.len() > LONGEST_LINK {
+            return Err(ForeignLink::TooLong);
+        }
         let url = Url::parse(link).map_err(|_| ForeignLink::NotAUrl)?;
         if !url.username().is_empty() || url.password().is_some() {
             return Err(ForeignLink::Host(host_of(&url)));

@@ -1,16 +1,19 @@
 //! What one answer of Microsoft Graph holds: records, removals, and where to go on.
 
+mod lenient;
+
 use crate::{
     dataset::{Dataset, Enumeration},
     holes::Presence,
+    lossy_json,
     record::Record,
     report::{ReportReader, ReportRows},
-    row::{Object, Row, RowReader, other},
+    row::{Row, RowReader, other},
 };
 use jiff::civil::Date;
 use serde::{
     Deserializer,
-    de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor},
+    de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
 use serde_json::Value;
 use std::{borrow::Cow, fmt};
@@ -26,6 +29,10 @@ pub struct Page {
     pub delta_link: Option<String>,
     /// Objects without a key, which cannot be stored.
     pub unkeyed: u64,
+    /// Objects whose keys are too long to be stored. Nothing of them is or was held.
+    pub oversized_keys: u64,
+    /// Objects that cannot be read; not even their keys are known.
+    pub unreadable: u64,
     /// Rows whose names are concealed, which name nobody.
     pub concealed: u64,
     /// What else a report's rows were.
@@ -62,7 +69,7 @@ pub enum NotAPage {
     Csv(String),
 }
 
-/// Reads a JSON answer.
+/// Reads a JSON answer. An unreadable value or object costs the others nothing.
 ///
 /// # Errors
 /// When the body is no whole JSON document or holds no `value`; nothing of it is believed then.
@@ -72,21 +79,20 @@ pub fn from_json(dataset: &'static Dataset, body: &[u8]) -> Result<Page, NotAPag
     }
     let wrong = |error: &dyn fmt::Display| NotAPage::Json(error.to_string());
     // Known to be UTF-8 as a whole, no text in it is looked at again.
-    let text = std::str::from_utf8(body).map_err(|e| wrong(&e))?;
-    let mut from = serde_json::Deserializer::from_str(text);
-    let list = List {
-        reader: RowReader::new(dataset),
-        page: Page::default(),
+    let read = match std::str::from_utf8(body) {
+        Ok(text) => lenient::strict(dataset, text).map_err(|e| wrong(&e)),
+        Err(error) => Err(wrong(&error)),
     };
-    let page = from.deserialize_any(list).map_err(|e| wrong(&e))?;
-    from.end().map_err(|e| wrong(&e))?;
-    page.ok_or(NotAPage::Shape)
+    match read {
+        Ok(page) => page.ok_or(NotAPage::Shape),
+        Err(refused) => lenient::list(dataset, body).unwrap_or(Err(refused)),
+    }
 }
 
 /// Reads an answer that is one object, bare or wrapped in `value`.
 fn single(dataset: &Dataset, body: &[u8]) -> Result<Page, NotAPage> {
     let mut object: Value =
-        serde_json::from_slice(body).map_err(|e| NotAPage::Json(e.to_string()))?;
+        lossy_json::from_slice(body).map_err(|e| NotAPage::Json(e.to_string()))?;
     if let Some(wrapped) = object.get_mut("value") {
         object = wrapped.take();
     }
@@ -120,17 +126,14 @@ impl<'de> Visitor<'de> for List {
         let mut is_list = false;
         while let Some(name) = map.next_key::<Cow<'de, str>>()? {
             match name.as_ref() {
-                "@odata.nextLink" => self.page.next_link = link(&map.next_value()?),
-                "@odata.deltaLink" => self.page.delta_link = link(&map.next_value()?),
+                "@odata.nextLink" => link(&mut self.page.next_link, map.next_value()?)?,
+                "@odata.deltaLink" => link(&mut self.page.delta_link, map.next_value()?)?,
                 "value" => {
-                    self.page.entries.clear();
-                    self.page.unkeyed = 0;
-                    self.page.presence.clear();
                     let entries = Entries {
                         reader: &mut self.reader,
                         page: &mut self.page,
                     };
-                    is_list = map.next_value_seed(entries)?;
+                    is_list |= map.next_value_seed(entries)?;
                 }
                 _ => {
                     map.next_value::<IgnoredAny>()?;
@@ -141,9 +144,18 @@ impl<'de> Visitor<'de> for List {
     }
 }
 
-fn link(value: &Value) -> Option<String> {
-    let link = value.as_str().filter(|link| !link.is_empty());
-    link.map(str::to_owned)
+/// Takes a link. A link that is no text, or differs from the one before it, would end the list too early.
+fn link<E: Error>(to: &mut Option<String>, value: Value) -> Result<(), E> {
+    match value {
+        Value::Null => Ok(()),
+        Value::String(link) if link.is_empty() => Ok(()),
+        Value::String(link) if to.as_ref().is_none_or(|before| *before == link) => {
+            *to = Some(link);
+            Ok(())
+        }
+        Value::String(_) => Err(E::custom("two links lead to different places")),
+        _ => Err(E::custom("a link is no text")),
+    }
 }
 
 /// The objects of a list; whether it is one.
@@ -171,16 +183,8 @@ impl<'de> Visitor<'de> for Entries<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<bool, A::Error> {
         while let Some(object) = list.next_element_seed(&mut *self.reader)? {
-            match object {
-                Object::Is(row) => {
-                    self.page.entries.push(Entry::Is(row));
-                    if let Some(has) = self.reader.has_watched() {
-                        self.page.presence.note(has);
-                    }
-                }
-                Object::Gone(key) => self.page.entries.push(Entry::Gone(key)),
-                Object::Unkeyed => self.page.unkeyed += 1,
-            }
+            let has_watched = self.reader.has_watched();
+            self.page.take(object, has_watched);
         }
         Ok(true)
     }
@@ -270,6 +274,43 @@ mod tests {
     }
 
     #[test]
+    fn a_link_that_is_no_text_is_not_the_end_of_the_list() {
+        for link in [
+            "7",
+            "{}",
+            "[]",
+            "true",
+            r#""https://x/1", "@odata.nextLink": "https://x/2""#,
+        ] {
+            let body = format!(r#"{{"value": [{{"id": "a"}}], "@odata.nextLink": {link}}}"#);
+            let page = from_json(&USERS, body.as_bytes());
+            assert!(matches!(page, Err(NotAPage::Json(_))), "{link}: {page:?}");
+        }
+        let body = r#"{"@odata.nextLink": "https://x/1", "value": [], "@odata.nextLink": null}"#;
+        let page = from_json(&USERS, body.as_bytes()).expect("it is a page");
+        assert_eq!(page.next_link.as_deref(), Some("https://x/1"));
+    }
+
+    #[test]
+    fn an_object_whose_key_is_too_long_is_no_object_without_a_key() {
+        let long = "x".repeat(900);
+        let body =
+            format!(r#"{{"value": [{{"id": "{long}"}}, {{"id": "{long}x"}}, {{"id": 7}}]}}"#);
+        let page = from_json(&USERS, body.as_bytes()).expect("it is a page");
+        assert_eq!(
+            (page.entries.len(), page.oversized_keys, page.unkeyed),
+            (1, 1, 1)
+        );
+    }
+
+    #[test]
+    fn one_object_is_read_in_spite_of_one_value() {
+        let body = b"{\"displayConcealedNames\": true, \"x\": \"a\xff\\ud83d\"}";
+        let page = from_json(&REPORT_SETTINGS, body).expect("it is the object");
+        assert_eq!(page.entries.len(), 1);
+    }
+
+    #[test]
     fn an_empty_link_leads_nowhere_and_a_null_removal_removes_nothing() {
         let body = r#"{"@odata.nextLink": "", "@odata.deltaLink": null, "value": [
             {"id": "a", "@removed": null}, {"id": "b", "@removed": {"reason": "changed"}}, null]}"#;
@@ -298,7 +339,6 @@ mod tests {
         }
     }
 
-    /// What a page read as a tree would hold.
     /// The entries of a page, but for which columns their objects did not name.
     fn entries(page: Page) -> Vec<Entry> {
         let plain = |entry| match entry {

@@ -59,6 +59,7 @@ pub(crate) enum Object {
     Is(Row),
     Gone(String),
     Unkeyed,
+    KeyTooLong,
 }
 
 /// Reads the objects of one dataset, one after the other.
@@ -161,7 +162,10 @@ impl RowReader {
 
     fn finish(&self) -> Object {
         let Some(key) = self.key() else {
-            return Object::Unkeyed;
+            return match self.has_long_key() {
+                true => Object::KeyTooLong,
+                false => Object::Unkeyed,
+            };
         };
         if self.top.removed {
             return Object::Gone(key);
@@ -185,6 +189,15 @@ impl RowReader {
             missing = lasting.note(missing, |column| matches!(cell(column), "" | "null"));
         }
         Object::Is(Row { key, text, missing })
+    }
+
+    /// Returns true if the text of the key's column is longer than any key.
+    fn has_long_key(&self) -> bool {
+        let mut cells = self
+            .keys
+            .iter()
+            .map(|column| &self.out[self.places[*column].clone()]);
+        cells.any(|cell| cell.starts_with('"') && cell.len() > LONGEST_KEY)
     }
 
     fn key(&self) -> Option<String> {

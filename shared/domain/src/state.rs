@@ -43,6 +43,15 @@ pub struct DatasetState {
     /// was not believed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fell_short: Option<u64>,
+    /// The number of objects of the last list that could not be kept: they were unreadable, or had no key.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub skipped: u64,
+    /// The number of objects that are left out since their keys are too long to store.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub oversized_keys: u64,
+    /// The number of records held that were too large to store whole.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub truncated: u64,
     /// Counts of the last report's rows that were not simply kept.
     #[serde(default, skip_serializing_if = "ReportRows::is_empty")]
     pub rows: ReportRows,
@@ -290,6 +299,9 @@ impl DatasetState {
             checkpoint: Checkpoint::default(),
             complete: None,
             fell_short: None,
+            skipped: 0,
+            oversized_keys: 0,
+            truncated: 0,
             rows: ReportRows::default(),
             data_date: None,
             kept: None,

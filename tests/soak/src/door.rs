@@ -5,7 +5,7 @@
 use axum::{
     Router,
     body::{Body, Bytes},
-    extract::State,
+    extract::{DefaultBodyLimit, State},
     http::{HeaderMap, StatusCode},
     response::Response,
     serve::ListenerExt,
@@ -134,7 +134,11 @@ impl Door {
         let listener = listener.tap_io(|connection| {
             connection.set_nodelay(true).ok();
         });
-        let router = Router::new().fallback(pass).with_state(door.clone());
+        // DynamoDB takes requests of 16 MB.
+        let router = Router::new()
+            .fallback(pass)
+            .layer(DefaultBodyLimit::max(16 << 20))
+            .with_state(door.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
         Ok(door)
     }

@@ -6,9 +6,9 @@ use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
 use dynoxide::Database;
 use microsoft_simulator::{Options, Simulator, TenantHandle, TenantOptions};
 use muster_domain::{
-    Dataset, DatasetState, Enumeration, Integration, Record, TenantId,
+    Dataset, DatasetState, Enumeration, Integration, Record, Row, TenantId,
     connect::Form,
-    datasets,
+    datasets, item_size,
     page::{self, Entry},
 };
 use muster_platform::{
@@ -429,7 +429,8 @@ pub fn truth(tenant: &TenantHandle, name: &str) -> Result<Records> {
         let report = csv(dataset, &tenant.objects(dataset.path));
         let page = page::from_csv(dataset, report.as_bytes())?;
         for entry in page.entries {
-            if let Entry::Is(row) = entry {
+            if let Entry::Is(mut row) = entry {
+                item_size::truncate_to_fit(&mut row.text);
                 let object = row.record(dataset)?.to_object(dataset);
                 records.insert(row.key, object);
             }
@@ -441,8 +442,10 @@ pub fn truth(tenant: &TenantHandle, name: &str) -> Result<Records> {
         if name == "applications" && !own {
             continue;
         }
-        let record = Record::from_object(dataset, &object).context("a key")?;
-        records.insert(record.key.clone(), record.to_object(dataset));
+        let mut row = Row::from(Record::from_object(dataset, &object).context("a key")?);
+        item_size::truncate_to_fit(&mut row.text);
+        let object = row.record(dataset)?.to_object(dataset);
+        records.insert(row.key, object);
     }
     Ok(records)
 }

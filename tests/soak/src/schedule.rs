@@ -92,6 +92,10 @@ pub enum Edit {
     Purge,
     /// One user gets a licence.
     License,
+    /// One user's name is cut within an emoji.
+    CutEmoji,
+    /// One user's name grows beyond what an item may hold.
+    Oversize,
 }
 
 /// Datasets that are cheap to read whole, users first.
@@ -151,11 +155,19 @@ impl Schedule {
             }
         };
         let rounds = (0..dice.between(1, 4)).map(|_| round(&mut dice, workers));
+        let mut rounds: Vec<Round> = rounds.collect();
+        for round in &mut rounds {
+            if dice.percent(8) {
+                round
+                    .before
+                    .push(*dice.one(&[Edit::CutEmoji, Edit::Oversize]));
+            }
+        }
         Self {
             seed,
             setup,
             workers,
-            rounds: rounds.collect(),
+            rounds,
         }
     }
 }

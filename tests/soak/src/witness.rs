@@ -100,6 +100,15 @@ impl Witness {
                 self.microsoft.restore_user(id);
             }
             (Edit::Purge, Some(id)) if left > 0 => drop(self.microsoft.purge_user(id)),
+            (Edit::CutEmoji, Some(id)) => {
+                // Sent as half a surrogate pair.
+                let name = json!(format!("Anna \u{fffd} {}", self.changes()));
+                self.microsoft.set_user_property(id, "displayName", name);
+            }
+            (Edit::Oversize, Some(id)) => {
+                let name = json!(format!("{} {}", "x".repeat(450_000), self.changes()));
+                self.microsoft.set_user_property(id, "displayName", name);
+            }
             (Edit::License, Some(id)) => drop(self.microsoft.assign_licence(id, "SPE_E5")),
             _ => {}
         }

@@ -10,12 +10,15 @@ mod soak {
     mod fencing;
     mod fuzz;
     mod holes;
+    mod hostile_sizes;
+    mod hostile_values;
     mod indexes;
     mod lasting_dates;
     mod licenses;
     mod lists;
     mod moving;
     mod nothing_changed;
+    mod oversized_records;
     mod page_sizes;
     mod partial_entries;
     mod planted;

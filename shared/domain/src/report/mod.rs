@@ -5,6 +5,7 @@
 //! counted and left out. A file that ends within a row was cut on its way, which is worth another
 //! try; a bad row comes again with the next download, and is not.
 
+mod duplicates;
 mod row_split;
 mod shared_names;
 
@@ -15,6 +16,7 @@ use crate::{
     page::{Entry, NotAPage, Page, is_concealed},
     record::{Record, from_cell},
 };
+use duplicates::Duplicates;
 use jiff::civil::Date;
 use memchr::memchr;
 use row_split::{Fields, LONGEST_ROW, Split, split};
@@ -58,8 +60,19 @@ pub struct ReportReader<'d> {
     dataset: &'d Dataset,
     header: Option<Header>,
     fields: Fields,
-    names: Option<Names<'d>>,
+    rows: Rows<'d>,
     page: Page,
+}
+
+/// What becomes of the rows.
+#[derive(Debug)]
+enum Rows<'d> {
+    /// They are records.
+    Keep,
+    /// They are records, and some may share a name.
+    Named(Names<'d>),
+    /// They are only looked at, before they are read in parts.
+    Scan(Duplicates),
 }
 
 /// The first row.
@@ -86,17 +99,60 @@ const DELIMITERS: [u8; 3] = [b',', b';', b'\t'];
 impl<'d> ReportReader<'d> {
     /// Begins a report.
     pub fn new(dataset: &'d Dataset) -> Self {
-        let names = match dataset.key {
-            Key::Shared(shared) => Some(Names::new(dataset, shared)),
-            _ => None,
-        };
+        Self::with(
+            dataset,
+            match dataset.key {
+                Key::Shared(shared) => Rows::Named(Names::new(dataset, shared)),
+                _ => Rows::Keep,
+            },
+        )
+    }
+
+    /// Begins the first of two passes over a report that is too large for memory. It proves that the report
+    /// is whole, and finds the names that rows share.
+    pub fn scan(dataset: &'d Dataset) -> Self {
+        Self::with(dataset, Rows::Scan(Duplicates::default()))
+    }
+
+    fn with(dataset: &'d Dataset, rows: Rows<'d>) -> Self {
         Self {
             dataset,
             header: None,
             fields: Fields::default(),
-            names,
+            rows,
             page: Page::default(),
         }
+    }
+
+    /// Ends the first pass and begins the second, from the report's beginning.
+    ///
+    /// # Errors
+    /// When there was no header, or too many rows share their names to be told apart.
+    pub fn second_pass(self) -> Result<Self, NotAPage> {
+        let Rows::Scan(duplicates) = self.rows else {
+            return Ok(Self::new(self.dataset));
+        };
+        if self.header.is_none() {
+            return Err(cut("it is empty"));
+        }
+        let rows = match self.dataset.key {
+            Key::Shared(shared) => {
+                let names = duplicates.names()?;
+                Rows::Named(Names::known(self.dataset, shared, names))
+            }
+            _ => Rows::Keep,
+        };
+        Ok(Self::with(self.dataset, rows))
+    }
+
+    /// Returns how many rows so far have concealed names.
+    pub fn concealed(&self) -> u64 {
+        self.page.concealed
+    }
+
+    /// Takes what was read since the last call.
+    pub fn take_page(&mut self) -> Page {
+        std::mem::take(&mut self.page)
     }
 
     /// Reads the whole rows at the beginning of these bytes and returns how many bytes they were; the
@@ -117,7 +173,9 @@ impl<'d> ReportReader<'d> {
             };
             let length = match split(rest, header.delimiter, last, &mut self.fields) {
                 Split::Row { bytes, ended } => {
-                    whole(&rest[..bytes])?;
+                    if !ended || !header.fits(&self.fields) {
+                        whole(&rest[..bytes])?;
+                    }
                     self.row(ended)?;
                     bytes
                 }
@@ -148,7 +206,7 @@ impl<'d> ReportReader<'d> {
         if self.header.is_none() {
             return Err(cut("it is empty"));
         }
-        if let Some(names) = self.names {
+        if let Rows::Named(names) = self.rows {
             names.finish(&mut self.page.entries, &mut self.page.rows);
         }
         Ok(self.page)
@@ -207,9 +265,7 @@ impl<'d> ReportReader<'d> {
         if fields.len() < header.named && !ended {
             return Err(cut("it ends within a row"));
         }
-        let surplus = fields.iter().skip(header.fields);
-        if fields.len() < header.named || surplus.into_iter().any(|field| !field.trim().is_empty())
-        {
+        if !header.fits(fields) {
             self.page.rows.unreadable += 1;
             return Ok(());
         }
@@ -227,9 +283,14 @@ impl<'d> ReportReader<'d> {
         match record {
             Some(record) if is_concealed(&record.key) => page.concealed += 1,
             Some(record) if record.values.iter().all(Value::is_null) => page.rows.unreadable += 1,
-            Some(record) => match &mut self.names {
-                Some(names) => names.take(record, &mut page.entries),
-                None => page.entries.push(Entry::Is(record.into())),
+            // Two rows could come to share a key that is not as it came.
+            Some(record) if fields.are_replaced() && record.key.contains('\u{fffd}') => {
+                page.rows.unreadable += 1;
+            }
+            Some(record) => match &mut self.rows {
+                Rows::Named(names) => names.take(record, &mut page.entries),
+                Rows::Keep => page.entries.push(Entry::Is(record.into())),
+                Rows::Scan(duplicates) => duplicates.note(record.key),
             },
             None => page.unkeyed += 1,
         }
@@ -238,6 +299,12 @@ impl<'d> ReportReader<'d> {
 }
 
 impl Header {
+    /// Returns true if a row has as many fields as the header; blank ones at the end do not count.
+    fn fits(&self, row: &Fields) -> bool {
+        let mut surplus = row.iter().skip(self.fields);
+        row.len() >= self.named && surplus.all(|field| field.trim().is_empty())
+    }
+
     /// The header, where these are the fields of one: it has the column of the key.
     fn find(dataset: &Dataset, fields: &Fields, delimiter: u8) -> Option<Self> {
         let headers: Vec<&str> = fields.iter().map(str::trim).collect();
@@ -279,7 +346,7 @@ fn cut(why: &str) -> NotAPage {
     NotAPage::Cut(why.to_owned())
 }
 
-/// A file that was garbled on its way holds bytes that are no text.
+/// Refuses a row that was garbled on its way: it is not as the others are, and holds bytes that are no text.
 fn whole(bytes: &[u8]) -> Result<(), NotAPage> {
     match memchr(0, bytes) {
         Some(_) => Err(cut("it holds bytes that are no text")),

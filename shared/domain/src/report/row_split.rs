@@ -11,6 +11,7 @@ pub(super) const LONGEST_ROW: usize = 1024 * 1024;
 pub(super) struct Fields {
     text: String,
     ends: Vec<usize>,
+    replaced: bool,
 }
 
 impl Fields {
@@ -29,6 +30,22 @@ impl Fields {
 
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         (0..self.len()).map(|field| self.get(field).unwrap_or_default())
+    }
+
+    /// True if bytes that are not UTF-8 were replaced by U+FFFD.
+    pub fn are_replaced(&self) -> bool {
+        self.replaced
+    }
+
+    /// Takes the fields' bytes, replacing what is not UTF-8 in each field by itself.
+    fn take_lossy(&mut self, bytes: &[u8]) {
+        let mut begin = 0;
+        for end in &mut self.ends {
+            let field = String::from_utf8_lossy(&bytes[begin..*end]);
+            self.text.push_str(&field);
+            begin = std::mem::replace(end, self.text.len());
+        }
+        self.replaced = true;
     }
 
     /// True if every field is blank: an empty line.
@@ -53,19 +70,15 @@ pub(super) enum Split {
 /// Splits the first row off. `last` says that nothing follows these bytes.
 pub(super) fn split(bytes: &[u8], delimiter: u8, last: bool, fields: &mut Fields) -> Split {
     fields.ends.clear();
+    fields.replaced = false;
     let mut text = std::mem::take(&mut fields.text).into_bytes();
     text.clear();
     let split = fields_of(bytes, delimiter, last, &mut text, &mut fields.ends);
     match String::from_utf8(text) {
-        Ok(text) => {
-            fields.text = text;
-            split
-        }
-        Err(_) => match split {
-            Split::Row { bytes, .. } => Split::Broken { bytes },
-            other => other,
-        },
+        Ok(text) => fields.text = text,
+        Err(error) => fields.take_lossy(error.as_bytes()),
     }
+    split
 }
 
 fn fields_of(

@@ -18,7 +18,7 @@ use crate::{
 use serde_json::Value;
 use std::{
     cmp::Reverse,
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet, hash_map},
 };
 
 /// The key of a row without a name.
@@ -33,12 +33,23 @@ pub(super) struct Names<'d> {
     first: HashMap<u64, usize>,
     /// The rows that need a key of their own, by name.
     apart: BTreeMap<String, Vec<Record>>,
+    /// The names that rows share, where a first pass has found them. The rows of all others are released
+    /// at once.
+    known: Option<HashSet<u64>>,
 }
 
 /// Whether a name can name a user: a sign-in name has an `@` (RFC 822 form, Microsoft Entra ID,
 /// "userPrincipalName"). Reports write `(Unknown)` and the like in its place.
-fn names_somebody(name: &str) -> bool {
+pub(super) fn names_somebody(name: &str) -> bool {
     name.contains('@')
+}
+
+/// Returns a name as it is in keys: in lower case.
+pub(super) fn spelled(name: String) -> String {
+    match name.bytes().any(|byte| byte.is_ascii_uppercase()) || !name.is_ascii() {
+        true => name.to_lowercase(),
+        false => name,
+    }
 }
 
 impl<'d> Names<'d> {
@@ -48,18 +59,34 @@ impl<'d> Names<'d> {
             shared,
             first: HashMap::new(),
             apart: BTreeMap::new(),
+            known: None,
+        }
+    }
+
+    /// Begins a second pass, with the hashes of the names that rows share.
+    pub fn known(dataset: &'d Dataset, shared: &'d SharedName, names: HashSet<u64>) -> Self {
+        Self {
+            known: Some(names),
+            ..Self::new(dataset, shared)
         }
     }
 
     /// Takes a row: its entry at once where nobody else bears its name so far.
     pub fn take(&mut self, mut record: Record, entries: &mut Vec<Entry>) {
-        if record.key.bytes().any(|byte| byte.is_ascii_uppercase()) || !record.key.is_ascii() {
-            record.key = record.key.to_lowercase();
-        }
+        record.key = spelled(record.key);
         if names_somebody(&record.key) {
             let name = index::name(&record.key);
-            if let std::collections::hash_map::Entry::Vacant(place) = self.first.entry(name) {
-                place.insert(entries.len());
+            let alone = match &self.known {
+                Some(shared) => !shared.contains(&name),
+                None => match self.first.entry(name) {
+                    hash_map::Entry::Vacant(place) => {
+                        place.insert(entries.len());
+                        true
+                    }
+                    hash_map::Entry::Occupied(_) => false,
+                },
+            };
+            if alone {
                 entries.push(Entry::Is(record.into()));
                 return;
             }
@@ -71,14 +98,14 @@ impl<'d> Names<'d> {
     /// Gives the rows that were set apart their keys.
     pub fn finish(self, entries: &mut Vec<Entry>, rows: &mut ReportRows) {
         for (name, mut records) in self.apart {
-            let first = self.first.get(&index::name(&name));
-            let Some(place) = first.filter(|_| names_somebody(&name)) else {
+            if !names_somebody(&name) {
                 rows.nameless += records.len() as u64;
                 records.sort_by_cached_key(Record::to_text);
                 with_fingerprints(self.dataset, self.shared, &name, records, entries);
                 continue;
-            };
-            if let Entry::Is(row) = &entries[*place] {
+            }
+            let place = self.first.get(&index::name(&name)).copied();
+            if let Some(Entry::Is(row)) = place.map(|place| &entries[place]) {
                 records.extend(row.record(self.dataset).ok());
             }
             let before = records.len();
@@ -92,13 +119,12 @@ impl<'d> Names<'d> {
             rows.merged += (before - records.len()) as u64;
             let mut others = records.into_iter();
             if let Some(winner) = others.next() {
-                entries[*place] = Entry::Is(
-                    Record {
-                        key: name.clone(),
-                        ..winner
-                    }
-                    .into(),
-                );
+                let key = name.clone();
+                let entry = Entry::Is(Record { key, ..winner }.into());
+                match place {
+                    Some(place) => entries[place] = entry,
+                    None => entries.push(entry),
+                }
             }
             let others: Vec<Record> = others.collect();
             if !others.is_empty() {

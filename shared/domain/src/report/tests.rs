@@ -70,6 +70,31 @@ fn of_two_rows_of_one_name_the_person_who_is_there_has_the_name() {
 }
 
 #[test]
+fn a_bad_value_in_a_row_costs_no_row() {
+    let body = [
+        HEADER.as_bytes(),
+        b"\r\nann@b.example,A\xffn\xc3,False,\nbob@b.example,\x01B\0b,1e400,\ncy@b.example,Cy,,\n",
+    ]
+    .concat();
+    let page = crate::page::from_csv(&ACTIVE_USERS, &body).expect("it is a report");
+    let names: Vec<Value> = records(&page)
+        .iter()
+        .map(|record| record.get(&ACTIVE_USERS, "display_name").clone())
+        .collect();
+    assert_eq!(names, ["A\u{fffd}n\u{fffd}", "\u{1}B\0b", "Cy"]);
+    assert_eq!((page.rows.unreadable, page.unkeyed), (0, 0));
+}
+
+#[test]
+fn a_row_whose_name_is_no_text_is_counted_and_left_out() {
+    let rows = b"\r\nann\xff@b.example,Ann,False,\nbob@b.example,Bob,False,\n";
+    let body = [HEADER.as_bytes(), rows].concat();
+    let page = crate::page::from_csv(&ACTIVE_USERS, &body).expect("it is a report");
+    assert_eq!(keys(&page), ["bob@b.example"]);
+    assert_eq!(page.rows.unreadable, 1);
+}
+
+#[test]
 fn a_row_that_comes_twice_is_kept_once_and_counted() {
     let page = read("ann@b.example,Ann,False,\nann@b.example,Ann,False,\n");
     assert_eq!((page.entries.len(), page.rows.merged), (1, 1));
@@ -237,5 +262,69 @@ proptest! {
         }
         let pieces = read.and_then(|_| reader.read(&held, true)).and_then(|_| reader.finish());
         prop_assert_eq!(pieces, whole);
+    }
+}
+
+/// Reads a report in two passes, so many bytes at a time.
+fn read_in_parts(body: &[u8], bytes: usize) -> Result<Page, NotAPage> {
+    let pass = |reader: &mut ReportReader<'_>, whole: &mut Page| -> Result<(), NotAPage> {
+        let mut at = 0;
+        for end in (0..body.len()).step_by(bytes).skip(1).chain([body.len()]) {
+            at += reader.read(&body[at..end], end == body.len())?;
+            let part = reader.take_page();
+            whole.entries.extend(part.entries);
+            whole.rows += part.rows;
+            whole.unkeyed += part.unkeyed;
+            whole.concealed += part.concealed;
+        }
+        Ok(())
+    };
+    let mut scan = ReportReader::scan(&ACTIVE_USERS);
+    pass(&mut scan, &mut Page::default())?;
+    let (mut reader, mut whole) = (scan.second_pass()?, Page::default());
+    pass(&mut reader, &mut whole)?;
+    let rest = reader.finish()?;
+    whole.entries.extend(rest.entries);
+    whole.rows += rest.rows;
+    Ok(whole)
+}
+
+#[test]
+fn names_that_more_rows_share_than_fit_into_memory_are_told() {
+    let body = format!("{HEADER}\n{}", "(Unknown),A,True,\n".repeat(60_000));
+    let read = read_in_parts(body.as_bytes(), 1 << 20);
+    let Err(NotAPage::Csv(why)) = read else {
+        panic!("{read:?}")
+    };
+    assert_eq!(why, "more than 50000 of its rows share their names");
+}
+
+proptest! {
+    #[test]
+    fn a_report_read_in_parts_is_the_report_read_at_once(
+        rows in prop::collection::vec(("[aAbB]{1,2}(@x)?", "[nm]?", any::<bool>()), 0..20),
+        bytes in 1_usize..200,
+    ) {
+        let rows = rows.iter().map(|(name, title, gone)| format!("{name},{title},{gone},\r\n"));
+        let body = format!("{HEADER}\r\n{}", rows.collect::<String>());
+        let at_once = crate::page::from_csv(&ACTIVE_USERS, body.as_bytes()).expect("a report");
+        let in_parts = read_in_parts(body.as_bytes(), bytes).expect("a report");
+        prop_assert_eq!(in_parts.rows, at_once.rows);
+        let sorted = |page: &Page| {
+            let mut records = records(page);
+            records.sort_by(|a, b| a.key.cmp(&b.key));
+            records
+        };
+        prop_assert_eq!(sorted(&in_parts), sorted(&at_once));
+    }
+
+    #[test]
+    fn a_report_cut_anywhere_is_read_in_parts_as_it_is_at_once(end in 0_usize..400, bytes in 1_usize..90) {
+        let rows = "ann@x,Ann,False,2026-01-01\r\nbob@x,\"B, b\",True,\r\n".repeat(5);
+        let body = format!("{HEADER}\r\n{rows}");
+        let body = &body.as_bytes()[..end.min(body.len())];
+        let at_once = crate::page::from_csv(&ACTIVE_USERS, body).map(|page| page.rows);
+        let in_parts = read_in_parts(body, bytes).map(|page| page.rows);
+        prop_assert_eq!(in_parts, at_once);
     }
 }

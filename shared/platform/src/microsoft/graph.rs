@@ -9,6 +9,11 @@ use muster_domain::{
 };
 use reqwest::{RequestBuilder, Response};
 use secrecy::{ExposeSecret, SecretString};
+use std::{
+    fs::File,
+    io::{self, Seek as _, Write as _},
+};
+use tempfile::{SpooledData, SpooledTempFile};
 use url::Url;
 
 /// A body that came whole.
@@ -16,12 +21,26 @@ use url::Url;
 pub struct Answer {
     /// The bytes.
     pub body: Vec<u8>,
+    /// The file that holds a report in place of `body`, where the report is too large for memory.
+    pub spooled: Option<File>,
     /// The part of the quota that is used, where Microsoft says so.
     pub quota_used: Option<f64>,
 }
 
-/// The largest page or report that is read; Graph's pages stay far below.
-const LONGEST_BODY: usize = 256 * 1024 * 1024;
+/// The largest page that is read, in bytes. Graph's largest has 999 objects, the most that `$top` may ask for
+/// (<https://learn.microsoft.com/graph/api/user-list>). An object with the properties asked for takes some
+/// 2 KB; this leaves each of them 32 KB.
+const LONGEST_PAGE: usize = 32 << 20;
+
+/// The largest report that is read, in bytes: 100,000 rows take some 30 MB. A function has 512 MB of disk
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/configuration-ephemeral-storage.html>).
+const LONGEST_REPORT: usize = 256 << 20;
+
+/// The largest report that is held in memory, in bytes. A larger one is spooled to a temporary file.
+const LONGEST_IN_MEMORY: usize = 16 << 20;
+
+/// So much of an error is read, in bytes: its code and message take less than a kilobyte.
+const LONGEST_ERROR: usize = 64 << 10;
 
 /// Room is made at once for no more than this, whatever an answer says of its length.
 const LONGEST_GUESS: usize = 4 * 1024 * 1024;
@@ -70,9 +89,9 @@ impl Microsoft {
                     http_status::in_words(status)
                 )));
             }
-            return whole(response, LONGEST_BODY).await;
+            return spooled(response).await;
         }
-        accepted(dataset, response, LONGEST_BODY).await
+        accepted(dataset, response, LONGEST_PAGE).await
     }
 
     /// Asks Graph for its own count of a dataset's objects. It counts only for those who accept that the
@@ -114,10 +133,7 @@ async fn accepted(dataset: &Dataset, response: Response, longest: usize) -> Resu
         .get(reqwest::header::RETRY_AFTER)
         .and_then(|v| v.to_str().ok())
         .map(str::to_owned);
-    let body = whole(response, LONGEST_BODY)
-        .await
-        .map(|answer| answer.body)
-        .unwrap_or_default();
+    let body = beginning(response, LONGEST_ERROR).await;
     let status = status.as_u16();
     tracing::info!(
         dataset = dataset.name,
@@ -145,24 +161,93 @@ fn foreign() -> Fault {
     }
 }
 
-async fn whole(mut response: Response, longest: usize) -> Result<Answer, Fault> {
-    let quota_used = response
-        .headers()
-        .get("x-ms-throttle-limit-percentage")
-        .and_then(|used| used.to_str().ok()?.trim().parse().ok());
-    let length = response.content_length().unwrap_or(0);
-    let mut body = Vec::with_capacity(usize::try_from(length).unwrap_or(0).min(LONGEST_GUESS));
-    loop {
-        match response.chunk().await {
-            Ok(Some(chunk)) if body.len() + chunk.len() > longest => {
-                return Err(Fault::Refused {
-                    status: 200,
-                    code: "an answer too large to read".to_owned(),
-                });
-            }
-            Ok(Some(chunk)) => body.extend_from_slice(&chunk),
-            Ok(None) => return Ok(Answer { body, quota_used }),
-            Err(error) => return Err(passing(error)),
-        }
+/// Reads the first bytes of an error's body, as far as they come.
+async fn beginning(mut response: Response, longest: usize) -> Vec<u8> {
+    let mut body = Vec::new();
+    while body.len() < longest
+        && let Ok(Some(chunk)) = response.chunk().await
+    {
+        body.extend_from_slice(&chunk);
     }
+    body
+}
+
+/// Writes a limit for a person: in megabytes, or in bytes below one.
+fn in_megabytes(bytes: usize) -> String {
+    match bytes >> 20 {
+        0 => format!("{bytes} bytes"),
+        megabytes => format!("{megabytes} MB"),
+    }
+}
+
+/// Reads the decompressed body of an answer that is at most so many bytes long.
+async fn whole(response: Response, longest: usize) -> Result<Answer, Fault> {
+    let length = response.content_length().unwrap_or(0);
+    let room = usize::try_from(length).unwrap_or(0).min(LONGEST_GUESS);
+    let (mut body, quota_used) = (Vec::with_capacity(room), quota_used(&response));
+    each_chunk(response, longest, |chunk| {
+        body.extend_from_slice(chunk);
+        Ok(())
+    })
+    .await?;
+    Ok(Answer {
+        body,
+        spooled: None,
+        quota_used,
+    })
+}
+
+/// Reads a report. A large one goes to a temporary file that has no name: it is gone when it is closed.
+async fn spooled(response: Response) -> Result<Answer, Fault> {
+    let quota_used = quota_used(&response);
+    let mut spool = SpooledTempFile::new(LONGEST_IN_MEMORY);
+    // Writing goes to the page cache, a few milliseconds at a time.
+    each_chunk(response, LONGEST_REPORT, |chunk| {
+        spool.write_all(chunk).map_err(|error| not_spooled(&error))
+    })
+    .await?;
+    let (body, spooled) = match spool.into_inner() {
+        SpooledData::InMemory(body) => (body.into_inner(), None),
+        SpooledData::OnDisk(mut file) => {
+            file.rewind().map_err(|error| not_spooled(&error))?;
+            (Vec::new(), Some(file))
+        }
+    };
+    Ok(Answer {
+        body,
+        spooled,
+        quota_used,
+    })
+}
+
+fn not_spooled(error: &io::Error) -> Fault {
+    Fault::Passing(format!(
+        "a report of more than {} could not be kept in a temporary file: {error}",
+        in_megabytes(LONGEST_IN_MEMORY)
+    ))
+}
+
+fn quota_used(response: &Response) -> Option<f64> {
+    let used = response.headers().get("x-ms-throttle-limit-percentage")?;
+    used.to_str().ok()?.trim().parse().ok()
+}
+
+/// Hands on a body as it comes, up to so many bytes.
+async fn each_chunk(
+    mut response: Response,
+    longest: usize,
+    mut take: impl FnMut(&[u8]) -> Result<(), Fault>,
+) -> Result<(), Fault> {
+    let mut length = 0;
+    while let Some(chunk) = response.chunk().await.map_err(passing)? {
+        length += chunk.len();
+        if length > longest {
+            return Err(Fault::Refused {
+                status: 200,
+                code: format!("an answer of more than {}", in_megabytes(longest)),
+            });
+        }
+        take(&chunk)?;
+    }
+    Ok(())
 }

@@ -7,6 +7,7 @@ use super::{Microsoft, wire_trouble};
 use jiff::Timestamp;
 use muster_domain::{
     ClientId, cloud::Hosts, datasets::applications::APPLICATIONS, fault::Fault, http_status,
+    lossy_json,
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -117,7 +118,7 @@ impl Microsoft {
     ) -> Result<Option<Registration>, Fault> {
         let url = hosts.graph(&APPLICATIONS.first_request(client));
         let answer = self.get(&APPLICATIONS, hosts, url, bearer).await?;
-        let body: Value = serde_json::from_slice(&answer.body)
+        let body: Value = lossy_json::from_slice(&answer.body)
             .map_err(|_| Fault::Passing("an answer that is no JSON".to_owned()))?;
         let client = client.to_string();
         let own = body["value"].as_array().into_iter().flatten().find(|app| {

@@ -6,7 +6,8 @@
 use super::Microsoft;
 use jiff::Timestamp;
 use muster_domain::{
-    cloud::Hosts, datasets::applications::APPLICATIONS, fault::Fault, secret_policy::SecretPolicy,
+    cloud::Hosts, datasets::applications::APPLICATIONS, fault::Fault, lossy_json,
+    secret_policy::SecretPolicy,
 };
 use secrecy::SecretString;
 use serde_json::Value;
@@ -28,7 +29,7 @@ impl Microsoft {
             let answer = self
                 .get(&APPLICATIONS, hosts, hosts.graph(path), bearer)
                 .await?;
-            serde_json::from_slice::<Value>(&answer.body)
+            lossy_json::from_slice::<Value>(&answer.body)
                 .map_err(|_| Fault::Passing("an answer that is no JSON".to_owned()))
         };
         let default = read("/v1.0/policies/defaultAppManagementPolicy").await?;

@@ -56,6 +56,26 @@ impl Batch {
 
 const ITEMS_A_BATCH: usize = 25;
 const BATCHES_IN_FLIGHT: usize = 8;
+/// The most bytes of keys and stored forms in a batch. A request has at most 16 MB (AWS, "Quotas in Amazon
+/// DynamoDB"), and a stored form that is all quotes takes twice its length on the wire.
+const BYTES_A_BATCH: usize = 4 << 20;
+
+/// Splits writes into batches, in their order. A single write is far smaller than a batch.
+fn batches_of<'w, 'a>(writes: &'w [Write<'a>]) -> Vec<&'w [Write<'a>]> {
+    let (mut batches, mut begin, mut bytes) = (Vec::new(), 0, 0);
+    for (at, write) in writes.iter().enumerate() {
+        let more = write.bytes();
+        if at - begin == ITEMS_A_BATCH || at > begin && bytes + more > BYTES_A_BATCH {
+            batches.push(&writes[begin..at]);
+            (begin, bytes) = (at, 0);
+        }
+        bytes += more;
+    }
+    if begin < writes.len() {
+        batches.push(&writes[begin..]);
+    }
+    batches
+}
 
 impl Store {
     /// Writes a batch of any size: first its changes, then its records.
@@ -80,7 +100,7 @@ impl Store {
         let deletes = batch.deletes.iter().map(|key| Write::Delete(key));
         let writes: Vec<Write<'_>> = puts.chain(deletes).collect();
         // By number: a closure over the borrowed chunks themselves is not general enough for the compiler.
-        let chunks: Vec<&[Write<'_>]> = writes.chunks(ITEMS_A_BATCH).collect();
+        let chunks = batches_of(&writes);
         let calls = (0..chunks.len()).map(|i| self.send_writes(lease, dataset, chunks[i].to_vec()));
         units += in_flight::all(calls, BATCHES_IN_FLIGHT).await?;
         Ok(units)

@@ -11,18 +11,22 @@ pub(super) enum Write<'a> {
     Delete(&'a str),
 }
 
+impl Write<'_> {
+    /// Returns the bytes of its key and its stored form.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::Put(put) => put.key.len() + put.text.len(),
+            Self::Delete(key) => key.len(),
+        }
+    }
+}
+
 /// The body of a `BatchExecuteStatement` (AWS, "DynamoDB low-level API": JSON with a type before each
 /// value, binary in base64; "PartiQL insert statements", "update statements", "delete statements": an
 /// insert never replaces, an update never creates, and what a `WHERE` names beside the key is a
 /// condition).
 pub(super) fn statements_body(table: &str, pk: &str, lease: u64, writes: &[Write<'_>]) -> String {
-    let text: usize = writes
-        .iter()
-        .map(|write| match write {
-            Write::Put(put) => put.key.len() + put.text.len(),
-            Write::Delete(key) => key.len(),
-        })
-        .sum();
+    let text: usize = writes.iter().map(Write::bytes).sum();
     // As JSON; no table's name holds anything to be escaped.
     let table = format!(r#"\"{table}\""#);
     let update = format!("UPDATE {table} SET c=? SET h=? SET l=? WHERE pk=? AND sk=? AND l<=?");
