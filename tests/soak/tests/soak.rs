@@ -13,6 +13,7 @@ mod soak {
     mod hostile_sizes;
     mod hostile_values;
     mod indexes;
+    mod kinds_table;
     mod lasting_dates;
     mod licenses;
     mod lists;
