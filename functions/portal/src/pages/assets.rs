@@ -36,7 +36,10 @@ pub async fn page(
                         dl {
                             dt { "Users" } dd { (known(one.glance.get(&users::ALL_USERS))) }
                             dt { "Devices" } dd { (known(one.glance.get(&managed_devices::ALL_DEVICES))) }
-                            dt { "Secure score" } dd { (clients::dated_score(&one.glance, now)) }
+                            dt { "Secure score" } dd { (clients::score(&|count| one.glance.get(count))) }
+                        }
+                        @if let Some(at) = clients::old_score(&one.glance, now) {
+                            p.muted.small { "Secure score as of " (words::old(at, now)) }
                         }
                         p.muted.small { (words::status(one.status)) " synced " (ago_or_never(one.last_sync_at, now)) }
                     }

@@ -149,7 +149,10 @@ fn row(client: &ListedView, caller: &Caller, now: Timestamp) -> Markup {
             td.n { (known(glance.get(&INACTIVE_90_DAYS))) }
             td { (licences(glance)) }
             td.n { (flagged(glance.get(&managed_devices::NONCOMPLIANT))) }
-            td.n { (dated_score(glance, now)) }
+            td.n {
+                (score(&|count| glance.get(count)))
+                @if let Some(at) = old_score(glance, now) { div.small.dated { "as of " (words::old(at, now)) } }
+            }
             td {
                 @if client.sync.running { span.busy { "syncing" } }
                 @else { (ago_or_never(client.last_sync_at, now)) }
@@ -187,14 +190,11 @@ pub fn score(of: &impl Fn(&Count) -> Option<u64>) -> Markup {
     }
 }
 
-/// The secure score, with its date and age where it is old.
-pub fn dated_score(counts: &Counts, now: Timestamp) -> Markup {
-    let of = |count: &Count| counts.get(count);
-    let old = counts.as_of(&SCORE).filter(|at| is_old(*at, now));
-    html! {
-        (score(&of))
-        @if let Some(at) = old.filter(|_| percent(&of).is_some()) { p.small { "as of " (words::old(at, now)) } }
-    }
+/// The date of a secure score, if it is old.
+pub fn old_score(counts: &Counts, now: Timestamp) -> Option<Timestamp> {
+    let known = percent(&|count| counts.get(count));
+    let at = counts.as_of(&SCORE).filter(|at| is_old(*at, now));
+    known.and(at)
 }
 
 /// The same as a number.

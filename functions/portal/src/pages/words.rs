@@ -73,7 +73,7 @@ fn date(day: Date) -> Markup {
 
 /// The date and the age of old data: "2 Nov 2026, 27 days old".
 pub fn old(at: Timestamp, now: Timestamp) -> Markup {
-    html! { span.warn { (day(at)) ", " (figure::days(at, now)) " days old" } }
+    html! { span.warn { (day(at)) ", " span.unbroken { (figure::days(at, now)) " days old" } } }
 }
 
 /// The day that a dataset's data is about, with its age where it is old.
