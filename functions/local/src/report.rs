@@ -23,8 +23,8 @@ pub(crate) async fn watch(
     {
         bar.set_style(style);
     }
-    // How the sign-in was put off before, which says nothing of this sync.
-    let mut put_off_before = None;
+    // What was put off or given up before says nothing of this sync.
+    let mut before = None;
     for _ in 0..6000 {
         let integration = api.get(&format!("/api/v1/integrations/{tenant}")).await?;
         bar.set_prefix(text(&integration, "name").to_owned());
@@ -43,9 +43,12 @@ pub(crate) async fn watch(
             .iter()
             .any(|p| text(p, "kind") == "sign_in_refused");
         let put_off = problem(&integration, "sign_in_waits").map(str::to_owned);
-        let before = put_off_before.get_or_insert_with(|| put_off.clone());
+        let given_up = integration["sync"]["failure"]["at"].as_str();
+        let now = (put_off, given_up.map(str::to_owned));
+        let before = before.get_or_insert_with(|| now.clone());
         if refused
-            || (put_off.is_some() && put_off != *before)
+            || (now.0.is_some() && now.0 != before.0)
+            || (now.1.is_some() && now.1 != before.1)
             || (finished.is_some() && finished != since && integration["sync"]["running"] == false)
         {
             bar.finish();

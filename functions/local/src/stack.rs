@@ -242,6 +242,10 @@ async fn resume(
             .and_then(|last| last.checked_add(cadence).ok())
             .unwrap_or_else(now);
         schedule.first_due(integration.tenant_id, integration.cadence_minutes, due);
+        if let Some(failure) = &integration.sync_failure {
+            let next = failure.next_try(integration.cadence_minutes, now());
+            schedule.once(integration.tenant_id, next)?;
+        }
         if interrupted {
             queue.send(SyncMessage {
                 tenant_id: integration.tenant_id,

@@ -23,7 +23,8 @@ async fn sync(api: &Api, options: &Sync) -> anyhow::Result<()> {
     let integration = report::watch(api, options.tenant, since, &MultiProgress::new()).await?;
     report::print(&integration);
     let of_kind = |kind| report::problem(&integration, kind);
-    match of_kind("sign_in_refused").or_else(|| of_kind("sign_in_waits")) {
+    let failed = ["sign_in_refused", "sign_in_waits", "sync_failed"];
+    match failed.into_iter().find_map(of_kind) {
         Some(sentence) => anyhow::bail!("{sentence}"),
         None => Ok(()),
     }

@@ -2,8 +2,12 @@
 //! handler, one message at a time for each tenant, five tries each.
 
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
-use muster_domain::TenantId;
-use muster_platform::queue::{LocalQueue, LocalReceiver, SyncMessage};
+use jiff::Timestamp;
+use muster_domain::{TenantId, sync_failure::TRIES};
+use muster_platform::{
+    now,
+    queue::{LocalQueue, LocalReceiver, SyncMessage},
+};
 use std::{
     collections::{HashMap, HashSet},
     sync::Arc,
@@ -13,8 +17,13 @@ use tokio::{sync::watch, task::JoinSet};
 
 /// Tenants synced at the same time.
 const AT_ONCE: usize = 8;
-/// Tries before a message is given up, as the queue on AWS gives it to its dead letters.
-const TRIES: u32 = 5;
+
+/// The tries of a message so far, and when the first began.
+#[derive(Debug, Clone, Copy)]
+struct Tries {
+    made: u32,
+    since: Timestamp,
+}
 
 /// Works until told to stop, and then until the pages in hand are done.
 pub(crate) async fn work(
@@ -26,14 +35,17 @@ pub(crate) async fn work(
     let mut running: JoinSet<(TenantId, bool)> = JoinSet::new();
     let mut busy: HashSet<TenantId> = HashSet::new();
     let mut again: HashSet<TenantId> = HashSet::new();
-    let mut tries: HashMap<TenantId, u32> = HashMap::new();
+    let mut tries: HashMap<TenantId, Tries> = HashMap::new();
     loop {
         tokio::select! {
             _ = stopping.wait_for(|stop| *stop) => break,
             Some(message) = receiver.receive(), if running.len() < AT_ONCE => {
                 let tenant = message.tenant_id;
                 if busy.insert(tenant) {
-                    running.spawn(sync(Arc::clone(&context), message));
+                    let begin = || Tries { made: 0, since: now() };
+                    let tries = tries.entry(tenant).or_insert_with(begin);
+                    tries.made += 1;
+                    running.spawn(sync(Arc::clone(&context), message, *tries));
                 } else {
                     again.insert(tenant);
                 }
@@ -41,11 +53,12 @@ pub(crate) async fn work(
             Some(ended) = running.join_next() => {
                 let Ok((tenant, done)) = ended else { continue };
                 busy.remove(&tenant);
-                if done {
+                let made = tries.get(&tenant).map_or(0, |tries| tries.made);
+                if done || made >= TRIES {
+                    // The handler has scheduled the next sync of one that it gave up.
                     tries.remove(&tenant);
-                    queue.gave_up(tenant, false);
                 } else {
-                    retry(&queue, tenant, tries.entry(tenant).or_default());
+                    retry(&queue, tenant, made);
                 }
                 if again.remove(&tenant) && queue.send(SyncMessage { tenant_id: tenant }).is_err() {
                     break;
@@ -56,10 +69,24 @@ pub(crate) async fn work(
     while running.join_next().await.is_some() {}
 }
 
-async fn sync(context: Arc<muster_sync::Context>, message: SyncMessage) -> (TenantId, bool) {
+async fn sync(
+    context: Arc<muster_sync::Context>,
+    message: SyncMessage,
+    tries: Tries,
+) -> (TenantId, bool) {
     let mut record = SqsMessage::default();
     record.message_id = Some(message.tenant_id.to_string());
     record.body = serde_json::to_string(&message).ok();
+    let attributes = [
+        ("ApproximateReceiveCount", tries.made.to_string()),
+        (
+            "ApproximateFirstReceiveTimestamp",
+            tries.since.as_millisecond().to_string(),
+        ),
+    ];
+    record
+        .attributes
+        .extend(attributes.map(|(name, value)| (name.to_owned(), value)));
     let mut event = SqsEvent::default();
     event.records.push(record);
     // In a task of its own, so that a panic fails this message and no more, as on AWS.
@@ -69,15 +96,8 @@ async fn sync(context: Arc<muster_sync::Context>, message: SyncMessage) -> (Tena
     (message.tenant_id, done)
 }
 
-fn retry(queue: &LocalQueue, tenant_id: TenantId, tries: &mut u32) {
-    *tries += 1;
-    if *tries >= TRIES {
-        tracing::error!(tenant.id = %tenant_id, tries, "the sync failed too often and waits for its next turn");
-        *tries = 0;
-        queue.gave_up(tenant_id, true);
-        return;
-    }
-    let pause = Duration::from_secs(2u64.pow(*tries));
+fn retry(queue: &LocalQueue, tenant_id: TenantId, made: u32) {
+    let pause = Duration::from_secs(2u64.pow(made));
     let queue = queue.clone();
     tokio::spawn(async move {
         tokio::time::sleep(pause).await;

@@ -12,6 +12,7 @@ mod end;
 mod endless;
 mod fall_short;
 mod fetch;
+mod give_up;
 mod held_back;
 mod indexed;
 mod lasting;
@@ -30,10 +31,15 @@ mod truncated;
 pub use tenant::{Outcome, SyncError, sync_tenant};
 
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
+use futures::FutureExt;
+use give_up::{GivenUp, PANICKED};
 use jiff::Timestamp;
-use muster_domain::TenantId;
-use muster_platform::{Services, queue::SyncMessage};
-use std::time::{Duration, SystemTime};
+use muster_domain::{TenantId, sync_failure::TRIES};
+use muster_platform::{Services, now, queue::SyncMessage};
+use std::{
+    panic::AssertUnwindSafe,
+    time::{Duration, SystemTime},
+};
 use tokio::sync::watch;
 
 /// What the handler needs, built once per cold start.
@@ -88,6 +94,7 @@ pub async fn handle(
 ) -> SqsBatchResponse {
     let mut response = SqsBatchResponse::default();
     for message in event.records {
+        let began = now();
         let Err(failed) = handle_message(context, &message, deadline).await else {
             continue;
         };
@@ -98,10 +105,16 @@ pub async fn handle(
             error = failed.why,
             "the sync did not run"
         );
-        context
-            .services
-            .metrics
-            .sync_failed(failed.tenant, muster_platform::now());
+        context.services.metrics.sync_failed(failed.tenant, now());
+        if let Some(tenant) = failed.tenant.filter(|_| tries(&message) >= TRIES) {
+            let given_up = GivenUp {
+                tenant,
+                sentence: failed.sentence.as_deref(),
+                failing_since: failing_since(&message).unwrap_or(began),
+                sent_at: sent_at(&message).unwrap_or(began),
+            };
+            given_up.note(&context.services).await;
+        }
         come_again(context, &message, failed.tenant).await;
         let mut failure = BatchItemFailure::default();
         failure.item_identifier = message.message_id.unwrap_or_default();
@@ -113,7 +126,10 @@ pub async fn handle(
 /// A message that comes again.
 struct Failed {
     tenant: Option<TenantId>,
+    /// For the log.
     why: String,
+    /// For a person.
+    sentence: Option<String>,
 }
 
 async fn handle_message(
@@ -127,27 +143,36 @@ async fn handle_message(
     let asked: SyncMessage = serde_json::from_str(body).map_err(|error| Failed {
         tenant: None,
         why: format!("a sync message that cannot be read: {error}"),
+        sentence: None,
     })?;
     let tenant = asked.tenant_id;
-    // On the heap: the futures of a whole sync are nested too deep for the compiler's measure.
-    Box::pin(sync_tenant(context, tenant, sent_at(message), deadline))
-        .await
-        .map(|_| ())
-        .map_err(|error| Failed {
-            tenant: Some(tenant),
-            why: error.to_string(),
-        })
+    // On the heap: the futures of a whole sync are nested too deep for the compiler's measure. A panic
+    // fails this message and no other.
+    let sync = Box::pin(sync_tenant(context, tenant, sent_at(message), deadline));
+    let (why, sentence) = match AssertUnwindSafe(sync).catch_unwind().await {
+        Ok(Ok(_)) => return Ok(()),
+        Ok(Err(error)) => (error.to_string(), error.sentence()),
+        Err(_) => ("a panic".to_owned(), Some(PANICKED.to_owned())),
+    };
+    Err(Failed {
+        tenant: Some(tenant),
+        why,
+        sentence,
+    })
 }
 
 /// Without this it would come after the queue's whole visibility timeout, which is as long as the
-/// longest sync. What names no tenant will not be better later: it goes to the dead letters at once.
+/// longest sync. What names no tenant will not be better later, and what was given up is not tried again:
+/// both go to the dead letters at once.
 async fn come_again(context: &Context, message: &SqsMessage, tenant: Option<TenantId>) {
     let Some(receipt) = &message.receipt_handle else {
         return;
     };
     let delay = match tenant {
-        Some(_) => Duration::from_secs(15) * 2u32.pow(tries(message).clamp(1, 6)),
-        None => Duration::ZERO,
+        Some(_) if tries(message) < TRIES => {
+            Duration::from_secs(15) * 2u32.pow(tries(message).max(1))
+        }
+        _ => Duration::ZERO,
     };
     if let Err(error) = context.services.queue.retry_in(receipt, delay).await {
         tracing::warn!(message_id = message.message_id, %error, "the message comes again only after its visibility timeout");
@@ -157,6 +182,12 @@ async fn come_again(context: &Context, message: &SqsMessage, tenant: Option<Tena
 /// How often the message was received, this time included.
 fn tries(message: &SqsMessage) -> u32 {
     attribute(message, "ApproximateReceiveCount").unwrap_or(1)
+}
+
+/// When the message was first received.
+fn failing_since(message: &SqsMessage) -> Option<Timestamp> {
+    let first = attribute(message, "ApproximateFirstReceiveTimestamp")?;
+    Timestamp::from_millisecond(first).ok()
 }
 
 /// When the message was sent.

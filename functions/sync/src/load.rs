@@ -73,6 +73,7 @@ pub(crate) async fn load(
         .update_known(known, |integration| {
             integration.saw_roles(roles.clone(), now);
             if integration.connected_at.is_none() {
+                integration.sync_failure = None;
                 integration.sync.answered(before.sync.queued_at);
             }
             note_credential(
@@ -147,6 +148,7 @@ async fn put_off(
         .store
         .update_integration(tenant, |integration| {
             integration.put_sign_in_off(named, now, jitter);
+            integration.sync_failure = None;
             integration.sync.answered(queued_at);
         })
         .await?;
@@ -179,6 +181,7 @@ async fn refuse(
                 since,
             });
             integration.sign_in_wait = None;
+            integration.sync_failure = None;
             integration.sync.answered(queued_at);
         })
         .await?;

@@ -65,6 +65,7 @@ pub(crate) async fn sum_up(
         true => Some(learn(run, integration, &mut sum).await?),
         false => None,
     };
+    let ended = !ends.iter().any(|end| end.cut_off);
     let today = now.strftime("%Y-%m-%d").to_string();
     if counts != integration.glance || latest.summed_up.as_ref() != Some(&today) {
         let summary = Summary {
@@ -77,6 +78,9 @@ pub(crate) async fn sum_up(
         .store
         .update_integration(run.tenant, |integration| {
             integration.glance = counts.clone();
+            if ended {
+                integration.sync_failure = None;
+            }
             if let Some(learned) = &learned {
                 // Replaced by a person while this sync ran: what was learned is of the one before.
                 integration.credential.take_over(&learned.credential);
@@ -94,7 +98,7 @@ pub(crate) async fn sum_up(
     latest.roles_at = integration.roles_at;
     latest.sync.last = sum;
     latest.sync.last_started_at = Some(run.began);
-    if !ends.iter().any(|end| end.cut_off) {
+    if ended {
         latest.sync.finished_at = Some(now);
     }
     run.services.store.put_latest(&run.lease, &latest).await?;

@@ -121,8 +121,11 @@ pub async fn sync_tenant(
         }
         Err(_) => services.store.release_lease(&lease).await?,
     }
-    // What this sync saw is told at once; what could not be told now is at the daily look.
-    if let Err(error) = Box::pin(alerting::look_at(services, tenant, now())).await {
+    // What this sync saw is told at once; what could not be told now is at the daily look. A failed one is
+    // told of where it is given up.
+    if ended.is_ok()
+        && let Err(error) = Box::pin(alerting::look_at(services, tenant, now())).await
+    {
         tracing::error!(tenant.id = %tenant, %error, "alerts were not looked at");
     }
     ended

@@ -148,6 +148,10 @@ impl Integration {
             mending.replace(&mut wait.since);
             mending.replace(&mut wait.tried_at);
         }
+        if let Some(failure) = &mut self.sync_failure {
+            mending.replace(&mut failure.since);
+            mending.replace(&mut failure.at);
+        }
         let others = [
             Some(&mut self.created_at),
             self.connected_at.as_mut(),

@@ -143,6 +143,7 @@ impl Latest {
                 requested_at: integration.sync.requested_at,
                 queued_at: integration.sync.queued_at,
                 started_at: integration.sync.started_at,
+                lease_until: integration.sync.lease_until,
                 ..self.sync.clone()
             };
         }

@@ -49,6 +49,7 @@ pub mod sku;
 mod spelling;
 pub mod state;
 pub mod summary;
+pub mod sync_failure;
 pub mod sync_state;
 pub mod table;
 pub mod tally;

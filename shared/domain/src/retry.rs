@@ -148,13 +148,18 @@ impl NextTry {
 
     /// Words the time for a sentence: `at 14:05 UTC`, with the day where that is another one.
     pub fn when(&self, now: Timestamp) -> String {
-        let day = |at: Timestamp| at.to_zoned(TimeZone::UTC).date();
-        let form = match day(self.at) == day(now) {
-            true => "at %H:%M UTC",
-            false => "on %-d %B at %H:%M UTC",
-        };
-        self.at.strftime(form).to_string()
+        when(self.at, now)
     }
+}
+
+/// Words a time for a sentence: `at 14:05 UTC`, with the day where that is another one.
+pub fn when(at: Timestamp, now: Timestamp) -> String {
+    let day = |at: Timestamp| at.to_zoned(TimeZone::UTC).date();
+    let form = match day(at) == day(now) {
+        true => "at %H:%M UTC",
+        false => "on %-d %B at %H:%M UTC",
+    };
+    at.strftime(form).to_string()
 }
 
 #[cfg(test)]

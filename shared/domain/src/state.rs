@@ -275,6 +275,10 @@ pub struct Repaired {
     pub altered: u64,
 }
 
+/// Tells that reading broke off.
+const BROKE_OFF: &str =
+    "Reading broke off before its end. What was read is kept, and Muster goes on by itself.";
+
 /// How long a worker that was taken over may go on writing: a function's longest run, fifteen
 /// minutes, and as much again for clocks that differ.
 pub const STALE_WORKER_LIFE: SignedDuration = SignedDuration::from_mins(30);
@@ -364,6 +368,11 @@ impl DatasetState {
             self.checkpoint.next_link = None;
             self.index = None;
         }
+    }
+
+    /// Tells that reading broke off, where the state says `running` and no sync runs.
+    pub fn broke_off(&self, sync_runs: bool) -> Option<&'static str> {
+        (self.phase == Phase::Running && !sync_runs).then_some(BROKE_OFF)
     }
 
     /// How many objects a whole list held that Microsoft's own count was above: the last one, which was

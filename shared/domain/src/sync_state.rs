@@ -1,7 +1,7 @@
 //! Where a tenant's sync stands.
 
-use crate::state::Counters;
-use jiff::Timestamp;
+use crate::{clock_ahead, state::Counters};
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// Where the tenant's sync stands.
@@ -26,14 +26,37 @@ pub struct SyncState {
     pub finished_at: Option<Timestamp>,
     /// What the last one did.
     pub last: Counters,
+    /// The end of the lease that a worker holds, or held when it died; the lease's item tells it.
+    #[serde(skip)]
+    pub lease_until: Option<Timestamp>,
 }
 
+/// How long a lease holds without being renewed.
+pub const LEASE_LIFE: SignedDuration = SignedDuration::from_secs(60);
+/// A worker that died this long ago has not been followed by another.
+const CUT_OFF_FOR: SignedDuration = SignedDuration::from_mins(30);
+
 impl SyncState {
+    /// True if a worker is at it: a sync has begun, and its lease is alive.
+    pub fn running(&self, now: Timestamp) -> bool {
+        let alive = |until| clock_ahead::is_to_come(until, LEASE_LIFE, now);
+        self.started_at.is_some() && self.lease_until.is_some_and(alive)
+    }
+
+    /// The time at which the worker of the sync under way died, if no other has followed it for long.
+    pub fn cut_off_at(&self, now: Timestamp) -> Option<Timestamp> {
+        self.started_at?;
+        // A lease that was given back ends at the epoch.
+        let until = self.lease_until.filter(|until| until.as_second() > 0)?;
+        (now.duration_since(until) > CUT_OFF_FOR).then_some(until)
+    }
+
     /// True if a message that asks for a sync is in the queue, and no sync has begun since.
-    pub fn is_queued(&self) -> bool {
+    pub fn is_queued(&self, now: Timestamp) -> bool {
         // The beginning of a sync is stored to the millisecond.
-        let began = self.last_started_at.map(Timestamp::as_millisecond);
-        self.started_at.is_none()
+        let began = self.started_at.max(self.last_started_at);
+        let began = began.map(Timestamp::as_millisecond);
+        !self.running(now)
             && self
                 .queued_at
                 .is_some_and(|queued| began.is_none_or(|began| began < queued.as_millisecond()))
@@ -97,25 +120,53 @@ mod tests {
     }
 
     #[test]
+    fn only_a_live_lease_is_a_sync_that_runs() {
+        let now = at(10_000).expect("a time");
+        let begun = |until: Option<i64>| SyncState {
+            started_at: at(9_000),
+            lease_until: until.and_then(at),
+            ..SyncState::default()
+        };
+        for (until, runs, cut_off) in [
+            (None, false, false),
+            (Some(0), false, false),
+            (Some(10_060), true, false),
+            (Some(9_990), false, false),
+            (Some(8_000), false, true),
+            (Some(365 * 24 * 3600), false, false),
+        ] {
+            let state = begun(until);
+            assert_eq!(state.running(now), runs, "{until:?}");
+            assert_eq!(state.cut_off_at(now).is_some(), cut_off, "{until:?}");
+        }
+    }
+
+    #[test]
     fn a_sync_is_queued_from_the_message_until_it_begins_or_the_message_is_answered() {
+        let now = at(150).expect("a time");
+        let is_queued = |state: &SyncState| state.is_queued(now);
         let mut state = SyncState::default();
-        assert!(!state.is_queued());
+        assert!(!is_queued(&state));
         state.requested_at = at(100);
-        assert!(!state.is_queued(), "no message was sent");
+        assert!(!is_queued(&state), "no message was sent");
         state.request(at(100).expect("a time"));
-        assert!(state.is_queued());
+        assert!(is_queued(&state));
         state.answered(at(99));
-        assert!(state.is_queued(), "an older message was answered");
+        assert!(is_queued(&state), "an older message was answered");
         let begun = |started_at, last_started_at| SyncState {
             started_at,
             last_started_at,
             ..state.clone()
         };
-        assert!(!begun(at(101), None).is_queued(), "it is under way");
-        assert!(begun(None, at(99)).is_queued());
-        assert!(!begun(None, at(100)).is_queued() && !begun(None, at(101)).is_queued());
+        assert!(!is_queued(&begun(at(101), None)), "it is under way");
+        assert!(
+            is_queued(&begun(at(99), None)),
+            "it was asked for after the last began"
+        );
+        assert!(is_queued(&begun(None, at(99))));
+        assert!(!is_queued(&begun(None, at(100))) && !is_queued(&begun(None, at(101))));
         state.answered(at(100));
-        assert!(!state.is_queued());
+        assert!(!is_queued(&state));
         assert_eq!(state.requested_at, at(100), "the next sync serves it");
     }
 }

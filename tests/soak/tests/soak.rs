@@ -7,6 +7,7 @@ mod soak {
     mod data_dates;
     mod deletion;
     mod evidence;
+    mod failures;
     mod fencing;
     mod fuzz;
     mod holes;

@@ -433,11 +433,19 @@ fn sync() -> Value {
         "finished_at": maybe(time()),
         "running": flag(),
         "queued": flag(),
+        "failure": maybe(sync_failure()),
         "last": object(json!({
             "read": whole(), "written": whole(), "unchanged": whole(), "removed": whole(),
             "requests": whole(), "took_ms": whole(), "write_units": whole(),
             "read_units": whole(), "cost_cents": {"type": "number"},
         })),
+    }))
+}
+
+fn sync_failure() -> Value {
+    object(json!({
+        "sentence": text(), "since": time(), "at": time(), "in_a_row": whole(),
+        "next_try_at": time(),
     }))
 }
 

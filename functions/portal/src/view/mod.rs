@@ -157,6 +157,8 @@ pub struct SyncView {
     pub running: bool,
     /// True if a message that asks for a sync is queued, and none has begun since.
     pub queued: bool,
+    /// The failure of the last one, where it was given up.
+    pub failure: Option<SyncFailure>,
     /// What the last one did.
     pub last: LastSync,
 }
@@ -240,7 +242,7 @@ impl IntegrationView {
                 .collect(),
             credential: CredentialView::new(integration),
             problems: integration.problems(states, now),
-            sync: SyncView::new(integration),
+            sync: SyncView::new(integration, now),
         }
     }
 }
@@ -313,6 +315,8 @@ impl DatasetView {
         let damaged = integration.damaged.get(dataset.name);
         let damaged = damaged.filter(|found| state.is_older_than(**found));
         let damaged = damaged.map(|_| DAMAGED.to_owned());
+        let broke_off = state.broke_off(integration.sync.running(now));
+        let broke_off = broke_off.map(str::to_owned);
         let enabled = !integration
             .datasets_off
             .iter()
@@ -335,9 +339,13 @@ impl DatasetView {
             data_date,
             data_old: data_date.is_some_and(|day| figure::is_old(figure::start_of(day), now)),
             last_attempt_at: state.last_attempt_at,
-            state: if enabled { state.phase } else { Phase::Off },
+            state: match enabled {
+                true if broke_off.is_some() => Phase::Incomplete,
+                true => state.phase,
+                false => Phase::Off,
+            },
             progress: Progress::new(&state.run),
-            trouble: state.trouble.or(damaged),
+            trouble: broke_off.or(state.trouble).or(damaged),
             notes,
             kept,
             enabled,
@@ -385,15 +393,21 @@ impl Progress {
 }
 
 impl SyncView {
-    fn new(integration: &Integration) -> Self {
+    fn new(integration: &Integration, now: Timestamp) -> Self {
         let sync = &integration.sync;
+        let failure = integration.sync_failure.as_ref();
+        let failure = failure.map(|failure| SyncFailure {
+            next_try_at: failure.next_try(integration.cadence_minutes, now),
+            ..failure.clone()
+        });
         let last = &sync.last;
         Self {
             requested_at: sync.requested_at,
             started_at: sync.started_at.or(sync.last_started_at),
             finished_at: sync.finished_at,
-            running: sync.started_at.is_some(),
-            queued: sync.is_queued(),
+            running: sync.running(now),
+            queued: sync.is_queued(now),
+            failure,
             last: LastSync {
                 read: last.read,
                 written: last.written,
@@ -422,7 +436,7 @@ impl ListedView {
             problems: integration.problems(states, now),
             last_sync_at: integration.sync.finished_at,
             credential: CredentialView::new(integration),
-            sync: SyncView::new(integration),
+            sync: SyncView::new(integration, now),
             glance: integration.glance.clone(),
         }
     }

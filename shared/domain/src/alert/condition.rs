@@ -4,7 +4,7 @@ use super::Settings;
 use crate::{
     DatasetState, Integration, Permission, Verdict, datasets,
     expiry::{Certainty, ExpirySource, days_left},
-    integration::Unreadable,
+    integration::{CUT_OFF, Unreadable},
     state::Phase,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -51,6 +51,7 @@ pub fn conditions(
     found.extend(lapsing(integration, settings, now));
     found.extend(deleted(integration));
     found.extend(sign_in(integration));
+    found.extend(sync(integration, now));
     found.extend(renewal_trouble(integration));
     found.extend(policy(integration));
     found.extend(lost_permissions(integration, now));
@@ -90,7 +91,7 @@ pub fn dead_letters(count: u64) -> Option<Condition> {
         urgent: true,
         subject: "Muster: syncs were given up".to_owned(),
         sentence: format!(
-            "{count} sync messages failed five times and were set aside. The data of those clients is not being refreshed. Look at the clients that need attention; once mended, Sync now reads them again."
+            "{count} sync messages failed five times and were set aside. The clients that need attention say why, and when Muster tries again. Once they are mended, purge the dead-letter queue."
         ),
         by: None,
         place: "",
@@ -276,6 +277,31 @@ fn sign_in(integration: &Integration) -> Option<Condition> {
         sentence: format!("{}: {}", integration.name, trouble.sentence),
         by: None,
         place: CREDENTIAL,
+    })
+}
+
+/// The sync was given up, or its worker died and no other followed.
+fn sync(integration: &Integration, now: Timestamp) -> Option<Condition> {
+    let failure = integration.sync_failure.as_ref();
+    let failure = failure.map(|failure| {
+        let told = failure.told(integration.cadence_minutes, now);
+        (failure.since, told)
+    });
+    let cut_off = || {
+        integration.sync.cut_off_at(now)?;
+        Some((integration.sync.started_at?, CUT_OFF.to_owned()))
+    };
+    let (since, told) = failure.or_else(cut_off)?;
+    let name = &integration.name;
+    Some(Condition {
+        key: "sync".to_owned(),
+        about: since.to_string(),
+        step: 0,
+        urgent: true,
+        subject: format!("Muster: {name} could not be synced"),
+        sentence: format!("{name}: {told}"),
+        by: None,
+        place: "",
     })
 }
 

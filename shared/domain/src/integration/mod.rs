@@ -4,7 +4,7 @@ mod problems;
 mod salvage;
 mod sign_in_wait;
 
-pub use problems::DELETING;
+pub use problems::{CUT_OFF, DELETING};
 pub use sign_in_wait::SignInWait;
 
 use crate::{
@@ -13,6 +13,7 @@ use crate::{
     expiry::{Credential, CredentialKind},
     renewal::{Automatic, LEAST_LIFE_DAYS, Offered, Previous, Renewal},
     secret_policy::{PolicySource, SecretPolicy},
+    sync_failure::SyncFailure,
     sync_state::SyncState,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -75,6 +76,9 @@ pub struct Integration {
     /// a token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sign_in_wait: Option<SignInWait>,
+    /// The failure of the last sync, where it was given up; cleared by one that succeeds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sync_failure: Option<SyncFailure>,
     /// The credential before the one in use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous: Option<Previous>,
@@ -257,6 +261,7 @@ impl Integration {
             datasets_off: Vec::new(),
             sign_in_trouble: None,
             sign_in_wait: None,
+            sync_failure: None,
             previous: None,
             fell_back: None,
             automatic: None,

@@ -7,6 +7,9 @@ use jiff::Timestamp;
 /// Tells, on every page and in every refused call, that an integration is being deleted.
 pub const DELETING: &str = "This integration is being deleted, so it cannot be read, changed or synced any more. The deletion goes on by itself; its progress and its receipt are on the Delete page.";
 
+/// Tells that a worker died in the middle of a sync.
+pub const CUT_OFF: &str = "The process that read this client ended without a word: it was stopped, ran out of memory, or ran out of time. What was read before is kept. Muster tries again at the client's next turn; choose Sync now to try at once. If this comes back, give the process more memory.";
+
 impl Integration {
     /// Everything a person should know about, the most pressing first.
     pub fn problems(&self, states: &[DatasetState], now: Timestamp) -> Vec<Problem> {
@@ -50,6 +53,12 @@ impl Integration {
                 wait.sentence(now),
                 Some(wait.since),
             );
+        }
+        if let Some(failure) = &self.sync_failure {
+            let told = failure.told(self.cadence_minutes, now);
+            say("sync_failed", true, told, Some(failure.since));
+        } else if let Some(at) = self.sync.cut_off_at(now) {
+            say("sync_cut_off", true, CUT_OFF.to_owned(), Some(at));
         }
         if let Some(at) = self.clock_was_ahead {
             say(
@@ -136,11 +145,14 @@ impl Integration {
                     Some(at),
                 );
             }
-            if let Some(trouble) = &state.trouble
-                && state.phase == crate::state::Phase::Incomplete
+            let broke_off = state.broke_off(self.sync.running(now));
+            let trouble = broke_off.or(state.trouble.as_deref());
+            if let Some(trouble) = trouble
+                && (broke_off.is_some() || state.phase == crate::state::Phase::Incomplete)
             {
                 // Throttling passes by itself, and nobody but Microsoft can mend a row of its report.
-                let mendable = state.next_try.is_none() && state.rows.unreadable == 0;
+                let mendable =
+                    broke_off.is_none() && state.next_try.is_none() && state.rows.unreadable == 0;
                 say(
                     match state.unreadable {
                         true => "cannot_be_read",

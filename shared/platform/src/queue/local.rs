@@ -14,7 +14,6 @@ use tokio::sync::mpsc;
 pub struct LocalQueue {
     sender: mpsc::UnboundedSender<SyncMessage>,
     waiting: Arc<Mutex<HashSet<TenantId>>>,
-    given_up: Arc<Mutex<HashSet<TenantId>>>,
 }
 
 /// The receiving side.
@@ -33,26 +32,9 @@ impl LocalQueue {
             Self {
                 sender,
                 waiting: Arc::clone(&waiting),
-                given_up: Arc::default(),
             },
             LocalReceiver { receiver, waiting },
         )
-    }
-
-    /// Notes that a tenant's message was given up, or that one went well.
-    pub fn gave_up(&self, tenant: TenantId, given_up: bool) {
-        let mut all = self.given_up.lock().unwrap_or_else(PoisonError::into_inner);
-        if given_up {
-            all.insert(tenant);
-        } else {
-            all.remove(&tenant);
-        }
-    }
-
-    /// How many tenants' messages were given up, and have not gone well since.
-    pub fn dead_letters(&self) -> u64 {
-        let all = self.given_up.lock().unwrap_or_else(PoisonError::into_inner);
-        all.len() as u64
     }
 
     /// Queues a message; one that waits already for the same tenant serves for both, since it

@@ -2,12 +2,13 @@
 
 use super::{
     Control, Item, Store, StoreError, batches::delete_request, get_number, get_text, in_flight,
-    leases::LEASE_LIFE, number, partition_key, text,
+    number, partition_key, text,
 };
 use jiff::Timestamp;
 use muster_domain::{
     TenantId, clock_ahead,
     deletion::{Deletion, Part},
+    sync_state::LEASE_LIFE,
 };
 
 /// The control item of a deletion. It outlives the integration as its receipt.

@@ -2,8 +2,8 @@
 //! conditioned on the number, so that a worker which lost its lease cannot overwrite newer state.
 
 use super::{Item, Store, StoreError, get_number, lost_condition, number, text};
-use jiff::{SignedDuration, Timestamp};
-use muster_domain::{TenantId, clock_ahead};
+use jiff::Timestamp;
+use muster_domain::{TenantId, clock_ahead, sync_state::LEASE_LIFE};
 
 /// The right to sync a tenant, until it lapses or is given to another.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,9 +20,6 @@ pub struct Lease {
     pub goes_on: bool,
     owner: String,
 }
-
-/// How long a lease holds without being renewed.
-pub const LEASE_LIFE: SignedDuration = SignedDuration::from_secs(60);
 
 impl Store {
     /// Takes the tenant's lease; `None` while another owner holds it. The same owner takes it
@@ -257,6 +254,11 @@ impl Store {
 fn latest_end(now: Timestamp) -> Timestamp {
     let longest = LEASE_LIFE + clock_ahead::CLOCKS_DIFFER;
     now.checked_add(longest).unwrap_or(now)
+}
+
+/// The end of a lease, by its item; one that was given back ends at the epoch.
+pub(super) fn until(lease: &Item) -> Option<Timestamp> {
+    Timestamp::from_second(get_number(lease, "until")?).ok()
 }
 
 /// When the sync under way began, by a lease's item.

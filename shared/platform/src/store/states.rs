@@ -193,7 +193,7 @@ impl Found {
     /// An item that cannot be read costs what it says and nothing else.
     fn read(items: &[Item]) -> Self {
         let mut found = Self::default();
-        let mut began_at = None;
+        let (mut began_at, mut lease_until) = (None, None);
         for item in items {
             match get_text(item, "item").unwrap_or_default() {
                 LATEST => match from_packed_json(item, "latest") {
@@ -204,7 +204,10 @@ impl Found {
                     // Times and counters alone are in it; the states are told as they are stored.
                     Err(error) => unreadable(item, &error),
                 },
-                "lease" => began_at = leases::began_at(item),
+                "lease" => {
+                    began_at = leases::began_at(item);
+                    lease_until = leases::until(item);
+                }
                 "integration" => {
                     found.integration = integrations::read(item).map(|integration| Versioned {
                         integration,
@@ -226,6 +229,7 @@ impl Found {
         }
         if let Some(Versioned { integration, .. }) = &mut found.integration {
             integration.sync.started_at = began_at;
+            integration.sync.lease_until = lease_until;
         }
         found.put_together(crate::now());
         found

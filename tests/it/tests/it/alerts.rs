@@ -194,20 +194,20 @@ async fn data_that_gets_old_and_given_up_syncs_are_told_of() -> Result<()> {
         calendar.alerts(),
         [("old_data".to_owned(), "resolved".to_owned())]
     );
-    let muster_platform::queue::Queue::Local(queue) = &calendar.services.queue else {
-        anyhow::bail!("a local queue");
-    };
-    queue.gave_up(calendar.tenant, true);
+    let at = calendar.now().await;
+    let give_up = store.update_integration(calendar.tenant, |it| {
+        it.gave_up_sync("The disk is full.", at, at, at);
+    });
+    calendar.today(give_up).await?;
     calendar.look().await?;
     assert_eq!(
         calendar.alerts(),
-        [("dead_letters".to_owned(), "raised".to_owned())]
+        [("sync".to_owned(), "raised".to_owned())]
     );
-    queue.gave_up(calendar.tenant, false);
-    calendar.look().await?;
+    calendar.sync().await?;
     assert_eq!(
         calendar.alerts(),
-        [("dead_letters".to_owned(), "resolved".to_owned())]
+        [("sync".to_owned(), "resolved".to_owned())]
     );
     Ok(())
 }

@@ -3,6 +3,7 @@
 use anyhow::{Context as _, Result, ensure};
 use microsoft_simulator::Fault;
 use muster_platform::{
+    now,
     queue::LocalQueue,
     request_sync::{RequestError, request_sync},
 };
@@ -13,7 +14,10 @@ use muster_soak::{
 
 async fn is_queued(rig: &Rig) -> Result<bool> {
     let stored = rig.store.integration(rig.tenant).await?;
-    Ok(stored.context("the integration is there")?.sync.is_queued())
+    Ok(stored
+        .context("the integration is there")?
+        .sync
+        .is_queued(now()))
 }
 
 async fn request(rig: &Rig) -> Result<()> {
