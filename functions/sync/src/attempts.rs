@@ -5,6 +5,7 @@ use crate::{
     SyncError,
     count::Counted,
     fetch::Fetched,
+    patience::Loss,
     read::{Reading, Stop},
     run::Run,
 };
@@ -104,7 +105,12 @@ pub(crate) async fn read(
         }
         Err(Stop::StartOver(_)) => reading.fell_short(&Fault::StateLost).await?,
         Err(Stop::Fault(fault)) => {
-            if let Fault::Throttled(named) = fault {
+            let wait = match fault {
+                Fault::Throttled(named) => Some(named),
+                Fault::Silent => Some(None),
+                _ => None,
+            };
+            if let Some(named) = wait {
                 let next_try = NextTry::after(put_off_before, named, now(), jitter());
                 reading.state.next_try = Some(next_try);
                 come_back_at = Some(next_try.at);
@@ -189,7 +195,10 @@ async fn first_page(
     };
     // The hosts were replaced since: the link is of no use, the list begins anew.
     let url = run.graph.follow(link).map_err(|_| Fault::StateLost)?;
-    let page = run.graph.page(dataset, &url, &run.clock, asked).await;
+    let graph = &run.graph;
+    let page = graph
+        .page(dataset, &url, Loss::Nothing, &run.clock, asked)
+        .await;
     page.map_err(|fault| match fault.is_about_the_query() {
         true => Fault::StateLost,
         false => fault,

@@ -32,6 +32,11 @@ impl Reading<'_> {
         }
     }
 
+    /// Returns true if a later run can go on from the page in hand.
+    pub(crate) fn resumes(&self) -> bool {
+        self.state.complete.is_none() && self.skipped() == 0
+    }
+
     /// Moves the checkpoint past a page that is written. Only a first enumeration resumes at a
     /// page: a later one starts anew, since only a whole one may remove. One that met objects it
     /// cannot keep starts anew, too, lest they be forgotten. It does not move past pages that are held
@@ -40,7 +45,7 @@ impl Reading<'_> {
         if !self.held_back.is_empty() {
             return Ok(());
         }
-        if self.state.complete.is_none() && self.skipped() == 0 {
+        if self.resumes() {
             self.pack().await?;
             self.state.checkpoint.next_link = Some(link);
             self.state.checkpoint.next_link_at = Some(now());

@@ -1,6 +1,10 @@
 //! One page from Graph: asked for as often as is worth it, and as slowly as Microsoft says.
 
-use crate::{report_parts::ReportParts, run::Clock};
+use crate::{
+    patience::{Loss, Patience},
+    report_parts::ReportParts,
+    run::Clock,
+};
 use jiff::Timestamp;
 use muster_domain::{
     ClientId, Dataset, Enumeration, TenantId,
@@ -19,7 +23,7 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
-use tokio::sync::RwLock;
+use tokio::{sync::RwLock, time::Instant};
 use url::Url;
 
 /// Graph, for one tenant and one run.
@@ -33,6 +37,7 @@ pub(crate) struct Graph<'a> {
     token: RwLock<(u32, Token)>,
     /// True once Graph has accepted the token in hand.
     accepted: AtomicBool,
+    patience: Patience,
 }
 
 /// One page, or the first part of a large report.
@@ -73,6 +78,7 @@ impl<'a> Graph<'a> {
             secret,
             token: RwLock::new((0, token)),
             accepted: AtomicBool::new(true),
+            patience: Patience::default(),
         }
     }
 
@@ -91,7 +97,10 @@ impl<'a> Graph<'a> {
             let url = self
                 .hosts
                 .graph(&trying.first_request(dataset, self.client));
-            let fault = match self.page(dataset, &url, clock, counters).await {
+            let fault = match self
+                .page(dataset, &url, Loss::Nothing, clock, counters)
+                .await
+            {
                 Ok(fetched) => {
                     if trying != known {
                         trying.learned_at = Some(muster_platform::now());
@@ -128,17 +137,19 @@ impl<'a> Graph<'a> {
             .await
     }
 
-    /// One page. Counts its requests and waits.
+    /// One page. Counts its requests and waits. It waits longer where `loss` says that giving up costs more.
     pub async fn page(
         &self,
         dataset: &'static Dataset,
         url: &Url,
+        loss: Loss,
         clock: &Clock,
         counters: &mut Counters,
     ) -> Result<Fetched, Fault> {
         let (mut tries, mut unlicensed, mut reminted) = (Tries::default(), 0, false);
         loop {
-            self.leave(dataset, clock, counters).await?;
+            self.leave(dataset, loss, clock, counters).await?;
+            let sent_at = Instant::now();
             let (minting, token) = self.token.read().await.clone();
             counters.requests += 1;
             let answer = self
@@ -152,10 +163,13 @@ impl<'a> Graph<'a> {
             let fault = match answer.and_then(|answer| parse(dataset, answer)) {
                 Ok(fetched) => {
                     self.accepted.store(true, Ordering::Relaxed);
+                    self.patience.page_came();
+                    clock.page_read();
                     return Ok(fetched);
                 }
                 Err(fault) => fault,
             };
+            self.patience.failed(&fault, sent_at);
             let delay = match &fault {
                 Fault::TokenRefused if !reminted => {
                     reminted = true;
@@ -166,7 +180,7 @@ impl<'a> Graph<'a> {
                     unlicensed += 1;
                     Some(Duration::from_millis(200) * unlicensed)
                 }
-                fault => tries.after(fault, clock.left(), jitter()),
+                fault => tries.after(fault, self.longest_delay(fault, loss, clock), jitter()),
             };
             self.heed(dataset, &fault, delay);
             let Some(delay) = delay.filter(|_| !clock.over()) else {
@@ -179,6 +193,14 @@ impl<'a> Graph<'a> {
         }
     }
 
+    /// Returns the longest delay that a request is tried again after.
+    fn longest_delay(&self, fault: &Fault, loss: Loss, clock: &Clock) -> Duration {
+        match fault {
+            Fault::Throttled(_) => self.patience.longest_delay(loss).min(clock.left()),
+            _ => clock.left(),
+        }
+    }
+
     /// Microsoft's own count of what a list holds. It is worth one request and no wait: whatever is in
     /// the way of it, it is not known.
     pub async fn count(
@@ -188,7 +210,10 @@ impl<'a> Graph<'a> {
         clock: &Clock,
         counters: &mut Counters,
     ) -> Option<u64> {
-        if clock.over() || self.microsoft.paces().ask(self.tenant, dataset).is_err() {
+        if clock.over()
+            || self.patience.is_silent()
+            || self.microsoft.paces().ask(self.tenant, dataset).is_err()
+        {
             return None;
         }
         let url = self.hosts.graph(&format!("/v1.0{path}"));
@@ -218,22 +243,29 @@ impl<'a> Graph<'a> {
         }
     }
 
-    /// Waits until a request may go out. Where that is longer than this run lasts, it is as if
-    /// Microsoft had said so.
+    /// Waits until a request may go out. Where that is longer than this run waits, it is as if Microsoft had
+    /// said so. Where Microsoft answers nothing, none goes out.
     async fn leave(
         &self,
         dataset: &'static Dataset,
+        loss: Loss,
         clock: &Clock,
         counters: &mut Counters,
     ) -> Result<(), Fault> {
-        while let Err(wait) = self.microsoft.paces().ask(self.tenant, dataset) {
-            if clock.over() || wait > clock.left() {
+        loop {
+            if self.patience.is_silent() {
+                return Err(Fault::Silent);
+            }
+            let Err(wait) = self.microsoft.paces().ask(self.tenant, dataset) else {
+                return Ok(());
+            };
+            let longest = self.patience.longest_delay(loss).min(clock.left());
+            if clock.over() || wait > longest {
                 return Err(Fault::Throttled(Some(wait)));
             }
             counters.throttled_ms += u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
             tokio::time::sleep(wait).await;
         }
-        Ok(())
     }
 
     /// Mints a new token, unless another dataset has done so meanwhile.

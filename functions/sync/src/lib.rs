@@ -19,6 +19,7 @@ mod lasting;
 mod licenses;
 mod load;
 mod moves;
+mod patience;
 mod read;
 mod remove;
 mod report_parts;
@@ -113,7 +114,7 @@ pub async fn handle(
                 failing_since: failing_since(&message).unwrap_or(began),
                 sent_at: sent_at(&message).unwrap_or(began),
             };
-            given_up.note(&context.services).await;
+            given_up.note(&context.services).boxed().await;
         }
         come_again(context, &message, failed.tenant).await;
         let mut failure = BatchItemFailure::default();
@@ -148,7 +149,7 @@ async fn handle_message(
     let tenant = asked.tenant_id;
     // On the heap: the futures of a whole sync are nested too deep for the compiler's measure. A panic
     // fails this message and no other.
-    let sync = Box::pin(sync_tenant(context, tenant, sent_at(message), deadline));
+    let sync = sync_tenant(context, tenant, sent_at(message), deadline).boxed();
     let (why, sentence) = match AssertUnwindSafe(sync).catch_unwind().await {
         Ok(Ok(_)) => return Ok(()),
         Ok(Err(error)) => (error.to_string(), error.sentence()),

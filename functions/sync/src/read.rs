@@ -8,6 +8,7 @@ use crate::{
     endless::{Endless, Watch},
     indexed::Indexed,
     moves::Moves,
+    patience::Loss,
     report_parts::ReportParts,
     run::Run,
     truncated,
@@ -240,6 +241,10 @@ impl<'a> Reading<'a> {
             // The next page is fetched while this one is written; the checkpoint moves after the
             // write, so that it never promises what is not stored.
             let mut counters = self.state.run;
+            let loss = match self.resumes() {
+                true => Loss::Nothing,
+                false => Loss::List,
+            };
             let (written, fetched) = tokio::join!(
                 self.run
                     .services
@@ -247,7 +252,7 @@ impl<'a> Reading<'a> {
                     .write(&self.run.lease, self.dataset, &batch),
                 self.run
                     .graph
-                    .page(self.dataset, &url, &self.run.clock, &mut counters),
+                    .page(self.dataset, &url, loss, &self.run.clock, &mut counters),
             );
             self.state.run = counters;
             self.units += written?;

@@ -17,6 +17,9 @@ pub enum Fault {
     /// A passing trouble of the service or the wire: try again.
     #[error("Microsoft Graph did not answer properly: {0}")]
     Passing(String),
+    /// No answer came in time: another try would hold up the other tenants.
+    #[error("Microsoft Graph did not answer in time")]
+    Silent,
     /// The token is not accepted: mint another, once.
     #[error("the access token was not accepted")]
     TokenRefused,
@@ -57,7 +60,7 @@ pub enum Fault {
 impl Fault {
     /// Whether the same request may succeed later in the same sync.
     pub fn passes(&self) -> bool {
-        matches!(self, Self::Throttled(_) | Self::Passing(_))
+        matches!(self, Self::Throttled(_) | Self::Passing(_) | Self::Silent)
     }
 
     /// Returns true if a request is refused for what it asks. A link of Microsoft's cannot be asked

@@ -36,6 +36,7 @@ impl Tries {
         let (named, most) = match fault {
             Fault::Throttled(named) => (*named, MOST_THROTTLED),
             Fault::Passing(_) => (None, MOST_PASSING),
+            Fault::Silent => (None, 1),
             _ => return None,
         };
         self.again(named, most, patience, jitter)
@@ -97,7 +98,7 @@ pub fn retry_after(text: &str, now: Timestamp) -> Option<Duration> {
 const FIRST_TURN: Duration = Duration::from_secs(5 * 60);
 const MOST_TURN_DOUBLINGS: u32 = 6;
 /// A wait that is named for this long is not asked into again and again: it is believed the first time.
-const BELIEVED: Duration = Duration::from_secs(30);
+const BELIEVED: Duration = Duration::from_secs(15);
 /// A schedule fires by another clock: so much too early is on time.
 const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_secs(30);
 

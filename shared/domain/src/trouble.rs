@@ -52,7 +52,7 @@ impl Cause {
             Fault::NotLicensed(_) => Self::License,
             Fault::Forbidden => Self::Forbidden,
             Fault::Throttled(_) => Self::Throttled,
-            Fault::Passing(_) => Self::Unanswered,
+            Fault::Passing(_) | Fault::Silent => Self::Unanswered,
             Fault::TokenRefused => Self::Token,
             Fault::StateLost => Self::Place,
             Fault::NoChanges
@@ -152,6 +152,9 @@ pub fn sentence(
     if matches!(fault, Fault::Throttled(_)) {
         return throttled(repeated, next_try, now);
     }
+    if matches!(fault, Fault::Silent) {
+        return silent(repeated, next_try, now);
+    }
     let what = what_happened(dataset, fault);
     let (passes, stays) = what_comes_next(fault);
     repeated.told(&what, passes, stays)
@@ -166,6 +169,17 @@ fn throttled(repeated: &Repeated, next_try: Option<NextTry>, now: Timestamp) -> 
         "Microsoft limits how often this may be read, and the limit is reached.",
         &again,
         &format!("Another app may be using up the tenant's limit. {again}"),
+    )
+}
+
+/// Says when a dataset is read again for which no answer came in time.
+fn silent(repeated: &Repeated, next_try: Option<NextTry>, now: Timestamp) -> String {
+    let when = next_try.map_or_else(|| "later".to_owned(), |next| next.when(now));
+    let again = format!("Muster tries again {when}. What was read before is kept.");
+    repeated.told(
+        "Microsoft Graph did not answer in time.",
+        &again,
+        &format!("Look at Microsoft's service health (https://status.cloud.microsoft). {again}"),
     )
 }
 
@@ -189,6 +203,7 @@ fn what_happened(dataset: &Dataset, fault: &Fault) -> String {
             format!("Microsoft's report came whole, and Muster cannot read it: {why}.")
         }
         Fault::Throttled(_)
+        | Fault::Silent
         | Fault::NotInCloud
         | Fault::NoChanges
         | Fault::PageSize(_)
@@ -234,6 +249,7 @@ fn what_comes_next(fault: &Fault) -> (&'static str, &'static str) {
             "What was read before is kept, and Muster goes on reading it.",
         ),
         Fault::Throttled(_)
+        | Fault::Silent
         | Fault::NotInCloud
         | Fault::NoChanges
         | Fault::PageSize(_)

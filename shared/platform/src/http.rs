@@ -19,6 +19,9 @@ use std::{
 
 pub use muster_domain::http_status::in_words as status_in_words;
 
+/// No answer takes longer as a whole. The download of a large report takes a minute or two.
+const ANSWER_WITHIN: Duration = Duration::from_secs(240);
+
 /// An HTTP client that is made when it is first used. Clones share it, its connections and its
 /// certificates. It never follows a redirect by itself.
 #[derive(Debug, Clone)]
@@ -60,6 +63,7 @@ impl Http {
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(Duration::from_secs(10))
             .read_timeout(Duration::from_secs(60))
+            .timeout(ANSWER_WITHIN)
             .user_agent(concat!("Muster/", env!("CARGO_PKG_VERSION")));
         if self.loopback {
             client = client.no_proxy().tls_certs_only([]);

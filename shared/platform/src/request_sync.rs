@@ -42,7 +42,7 @@ pub async fn request_sync(
         return Ok(None);
     };
     let message = SyncMessage { tenant_id: tenant };
-    if let Err(error) = services.queue.send(message).await {
+    if let Err(error) = services.queue.send_asked(message).await {
         let taken_back = services.store.update_integration(tenant, |integration| {
             integration.sync.answered(Some(at));
         });

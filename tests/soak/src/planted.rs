@@ -305,8 +305,8 @@ pub const BUGS: &[Bug] = &[
         "a list that met objects it cannot keep goes on where it broke off",
         &[at(
             CHECKPOINT,
-            "if self.state.complete.is_none() && self.skipped() == 0 {",
-            "if self.state.complete.is_none() && (PLANTED || self.skipped() == 0) {",
+            "self.state.complete.is_none() && self.skipped() == 0\n",
+            "self.state.complete.is_none() && (PLANTED || self.skipped() == 0)\n",
         )],
     ),
     bug(
@@ -439,8 +439,8 @@ pub const BUGS: &[Bug] = &[
             ),
             at(
                 FETCH,
-                "fault => tries.after(fault, clock.left(), jitter()),",
-                "Fault::Throttled(_) if PLANTED => Some(Duration::from_millis(10)),\n                fault => tries.after(fault, clock.left(), jitter()),",
+                "fault => tries.after(fault, self.longest_delay(fault, loss, clock), jitter()),",
+                "Fault::Throttled(_) if PLANTED => Some(Duration::from_millis(10)),\n                fault => tries.after(fault, self.longest_delay(fault, loss, clock), jitter()),",
             ),
         ],
     ),

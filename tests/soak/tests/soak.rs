@@ -8,6 +8,7 @@ mod soak {
     mod deletion;
     mod evidence;
     mod failures;
+    mod fairness;
     mod fencing;
     mod fuzz;
     mod holes;

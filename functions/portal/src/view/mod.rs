@@ -16,6 +16,7 @@ use muster_domain::{
     report::ReportRows,
     state::{AnsweredRemoval, Completeness, Counters, HeldRemoval, Phase, Repaired},
     summary::Counts,
+    sync_failure::SyncFailure,
 };
 use serde::Serialize;
 

@@ -12,6 +12,7 @@ use secrecy::{ExposeSecret, SecretString};
 use std::{
     fs::File,
     io::{self, Seek as _, Write as _},
+    time::Duration,
 };
 use tempfile::{SpooledData, SpooledTempFile};
 use url::Url;
@@ -113,10 +114,15 @@ impl Microsoft {
     }
 }
 
+/// A page that has not come whole by then does not come: a body may trickle without ever pausing for as
+/// long as the read timeout.
+const PAGE_WITHIN: Duration = Duration::from_secs(120);
+
 fn asking(request: RequestBuilder, bearer: &SecretString) -> RequestBuilder {
     request
         .bearer_auth(bearer.expose_secret())
         .header("x-ms-throttle-priority", "low")
+        .timeout(PAGE_WITHIN)
 }
 
 /// The body of an answer that is no refusal.
@@ -151,6 +157,9 @@ async fn accepted(dataset: &Dataset, response: Response, longest: usize) -> Resu
 }
 
 fn passing(error: reqwest::Error) -> Fault {
+    if error.is_timeout() {
+        return Fault::Silent;
+    }
     Fault::Passing(wire_trouble(&error).to_owned())
 }
 

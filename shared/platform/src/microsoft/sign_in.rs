@@ -66,6 +66,9 @@ struct TokenResponse {
     access_token: SecretString,
 }
 
+/// A sign-in answer that has not come whole by then does not come.
+const ANSWER_WITHIN: Duration = Duration::from_secs(15);
+
 /// A sign-in answer is a few kilobytes; more is not read.
 const LONGEST_ANSWER: usize = 256 * 1024;
 
@@ -187,6 +190,7 @@ impl Microsoft {
     }
 
     async fn ask(&self, request: reqwest::RequestBuilder) -> Result<(u16, Vec<u8>), SignInFailure> {
+        let request = request.timeout(ANSWER_WITHIN);
         let mut response = request.send().await.map_err(broken)?;
         let status = response.status().as_u16();
         let named = response

@@ -4,7 +4,7 @@
 mod local;
 mod sqs;
 
-pub use local::{LocalQueue, LocalReceiver};
+pub use local::{LocalQueue, LocalReceiver, Which};
 pub use sqs::SqsQueue;
 
 use muster_domain::TenantId;
@@ -41,6 +41,18 @@ impl Queue {
     pub async fn send(&self, message: SyncMessage) -> Result<(), QueueError> {
         match self {
             Self::Local(queue) => queue.send(message),
+            Self::Sqs(queue) => queue.send(message).await,
+        }
+    }
+
+    /// Asks for a sync that a person waits for. Locally it goes before what the schedule has sent; SQS hands
+    /// out the messages of each tenant as soon as the function has a free place.
+    ///
+    /// # Errors
+    /// When the queue does not take it.
+    pub async fn send_asked(&self, message: SyncMessage) -> Result<(), QueueError> {
+        match self {
+            Self::Local(queue) => queue.send_asked(message),
             Self::Sqs(queue) => queue.send(message).await,
         }
     }

@@ -138,6 +138,7 @@ async fn read_one(
     {
         Ok(_) | Err(Fault::Throttled(_) | Fault::NotLicensed(_) | Fault::NotInCloud) => Ok(()),
         Err(Fault::Passing(why)) => Err(ConnectError::Unreachable(why)),
+        Err(Fault::Silent) => Err(ConnectError::Unreachable(Fault::Silent.to_string())),
         Err(_) => Err(field(
             "client_secret",
             format!(

@@ -195,6 +195,7 @@ async fn data_that_gets_old_and_given_up_syncs_are_told_of() -> Result<()> {
         [("old_data".to_owned(), "resolved".to_owned())]
     );
     let at = calendar.now().await;
+    let store = &calendar.services.store;
     let give_up = store.update_integration(calendar.tenant, |it| {
         it.gave_up_sync("The disk is full.", at, at, at);
     });
