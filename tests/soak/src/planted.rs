@@ -42,6 +42,8 @@ const FETCH: &str = "functions/sync/src/fetch.rs";
 const COUNT: &str = "functions/sync/src/count.rs";
 const TENANT: &str = "functions/sync/src/tenant.rs";
 const SUM_UP: &str = "functions/sync/src/sum_up.rs";
+const HELD_BACK: &str = "functions/sync/src/held_back.rs";
+const HOLES: &str = "shared/domain/src/holes.rs";
 const REMOVAL: &str = "shared/domain/src/removal.rs";
 const PLAN: &str = "shared/domain/src/plan.rs";
 const STATE: &str = "shared/domain/src/state.rs";
@@ -212,6 +214,38 @@ pub const BUGS: &[Bug] = &[
             TALLY,
             "digits.parse().ok().filter(|_| all)",
             "digits.parse().ok().filter(|_| all).or_else(|| PLANTED.then_some(70))",
+        )],
+    ),
+    bug(
+        "nobody beyond some row of a page has a property, and that is a fact",
+        &[at(
+            HOLES,
+            "if page.presence.0.is_empty() || self.believed {",
+            "if PLANTED || page.presence.0.is_empty() || self.believed {",
+        )],
+    ),
+    bug(
+        "holes in the smallest pages are believed",
+        &[at(
+            HOLES,
+            "Step::Stop if self.have == 0 && self.lack > 0 => self.believe(),",
+            "Step::Stop if PLANTED || self.have == 0 && self.lack > 0 => self.believe(),",
+        )],
+    ),
+    bug(
+        "a page that may have holes is written before that is known",
+        &[at(
+            HELD_BACK,
+            "            Step::Hold => {\n",
+            "            Step::Hold if PLANTED => {}\n            Step::Hold => {\n",
+        )],
+    ),
+    bug(
+        "pages that were held back are lost when they are believed",
+        &[at(
+            HELD_BACK,
+            "            self.write(batch).await?;",
+            "            if !PLANTED { self.write(batch).await?; }",
         )],
     ),
     bug(
