@@ -153,8 +153,8 @@ pub struct Simulate {
     /// request for users fail, and three for secure scores be throttled for two seconds.
     #[arg(long, value_name = "SCHEDULE", default_value = "")]
     pub faults: String,
-    /// The SKUs that the tenant holds: `grace`, `over-assigned`, `free`, `large`, `trial`,
-    /// `suspended`, `unknown` or `odd` [default: those of a tenant without trouble].
+    /// The SKUs that the tenant holds: `grace`, `premium-in-grace`, `over-assigned`, `free`, `large`,
+    /// `trial`, `suspended`, `unknown` or `odd` [default: those of a tenant without trouble].
     #[arg(long, value_name = "EXAMPLE")]
     pub skus: Option<String>,
     /// Serves the recorded bodies of this directory instead.

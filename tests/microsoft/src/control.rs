@@ -26,6 +26,7 @@ use uuid::Uuid;
 
 use crate::faults::Fault;
 use crate::options::TenantOptions;
+use crate::sku_holding::SkuHolding;
 use crate::tenant_handle::TenantHandle;
 use crate::world::World;
 
@@ -189,6 +190,10 @@ fn act(tenant: &TenantHandle, command: &str, argument: &Value) -> Option<()> {
         "set_key_identifiers" => {
             tenant.set_key_identifiers(serde_json::from_value(argument.clone()).ok()?);
         }
+        "set_skus" => match argument {
+            Value::Null => tenant.set_skus(None),
+            example => tenant.set_skus(Some(SkuHolding::example(example.as_str()?)?)),
+        },
         "set_conceal" => tenant.set_conceal(argument.as_bool()?),
         "set_entra_p1" => tenant.set_entra_p1(argument.as_bool()?),
         "set_intune" => tenant.set_intune(argument.as_bool()?),

@@ -3,6 +3,7 @@
 //! | example | what it plays |
 //! |---|---|
 //! | `grace` | a SKU past its term: `Warning`, nothing enabled, 40 in grace, 31 assigned; beside 20 bought, 3 assigned |
+//! | `premium-in-grace` | the only Entra ID P1 of the tenant in grace, for tenants that the license is denied to all the same (`nonpremium`) |
 //! | `over-assigned` | 5 bought and 6 assigned, beside 20 bought and 2 assigned |
 //! | `free` | 1,000 Stream, 25 Teams Phone resource accounts, 25 Teams Rooms Basic, beside 9 bought |
 //! | `large` | 12,000 bought, of a product that is not free |
@@ -61,6 +62,9 @@ const IDS: [(&str, &str); 6] = [
     ("POWERAPPS_VIRAL", "dcb1a3ae-b33f-4487-846a-a640262fadf4"),
 ];
 
+/// The service plan `AAD_PREMIUM`.
+const ENTRA_ID_P1: Uuid = Uuid::from_u128(0x4178_1fb2_bc02_4b7c_bd55_b576_c07b_b09d);
+
 impl SkuHolding {
     /// A SKU with so many enabled units, so many of them assigned, from one subscription that was
     /// bought. A part number that is not known here gets an id of its own.
@@ -116,6 +120,12 @@ impl SkuHolding {
         Some(match name {
             "grace" => vec![
                 new("SPE_E3", 0, 31).status("Warning", [0, 40, 0, 0]),
+                new("SPB", 20, 3),
+            ],
+            "premium-in-grace" => vec![
+                new("AAD_PREMIUM", 0, 2)
+                    .status("Warning", [0, 2, 0, 0])
+                    .with_plan(ENTRA_ID_P1),
                 new("SPB", 20, 3),
             ],
             "over-assigned" => vec![new("SPE_E3", 5, 6), new("SPB", 20, 2)],

@@ -46,7 +46,17 @@ async fn a_process_outside_steers_the_simulator() {
     assert_eq!(done["change_users"].as_array().map(Vec::len), Some(4));
     assert_eq!(get(&path).await["users"], 42);
     assert!(tenant.conceals());
-    assert_eq!(post(&path, json!({ "consent": false })).await.status(), 422);
+    let held = json!({ "set_skus": "premium-in-grace" });
+    assert_eq!(post(&path, held).await.status(), 200);
+    let skus = get(&format!("{path}/objects?path=/subscribedSkus")).await;
+    assert_eq!(skus[0]["capabilityStatus"], "Warning", "{skus}");
+    for wrong in [
+        json!({ "set_skus": "nonsense" }),
+        json!({ "consent": false }),
+    ] {
+        assert_eq!(post(&path, wrong).await.status(), 422);
+    }
+    assert_eq!(post(&path, json!({ "set_skus": null })).await.status(), 200);
     assert_eq!(post(&path, json!({ "explode": true })).await.status(), 422);
     assert_eq!(post("/tenants/unknown", json!({})).await.status(), 404);
     let objects = get(&format!("{path}/objects?path=/users")).await;

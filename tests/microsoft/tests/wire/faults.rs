@@ -31,6 +31,31 @@ fn a_schedule_is_read_from_text() {
     }
 }
 
+#[test]
+fn every_kind_that_is_documented_is_read_from_text() {
+    let mut kinds = Vec::new();
+    for tables in [
+        include_str!("../../src/faults.rs"),
+        include_str!("../../src/list_faults.rs"),
+        include_str!("../../src/evidence_faults.rs"),
+    ] {
+        let rows = tables
+            .lines()
+            .filter_map(|line| line.strip_prefix("//! | `"));
+        for row in rows {
+            let first = row.split(" | ").next().expect("a column");
+            let named = first.split("`, `").map(|kind| kind.trim_end_matches('`'));
+            kinds.extend(named.filter(|kind| !kind.contains('…')).map(str::to_owned));
+        }
+    }
+    assert!(kinds.len() > 35, "{kinds:?}");
+    for kind in kinds {
+        let kind = kind.trim_end_matches("`, …");
+        let read = format!("users/delta#1x*={kind}").parse::<Fault>();
+        assert!(read.is_ok(), "{kind}: {read:?}");
+    }
+}
+
 #[tokio::test]
 async fn a_fault_strikes_from_its_turn_and_as_often_as_it_says() {
     let (simulator, tenant) = start(10, |_| {}).await;

@@ -34,6 +34,24 @@ async fn denied(status: &str, units: [i64; 4]) -> Result<(Phase, Verdict, String
 }
 
 #[test]
+fn the_simulators_premium_in_grace_is_a_license() {
+    test(async || {
+        let mut rig = Rig::new(&Setup::small(2, &["subscribed_skus", "sign_in_activity"])).await?;
+        rig.microsoft
+            .set_skus(SkuHolding::example("premium-in-grace"));
+        let denied = "signInActivity#1x*=nonpremium".parse::<Fault>()?;
+        rig.simulator.add_fault(denied);
+        rig.sync().await?;
+        rig.sync().await?;
+        let state = rig.state("sign_in_activity").await?;
+        ensure!(state.verdict == Verdict::Allowed, "{state:?}");
+        let trouble = state.trouble.unwrap_or_default();
+        ensure!(trouble.contains("though it holds one"), "{trouble}");
+        Ok(())
+    });
+}
+
+#[test]
 fn a_license_in_grace_is_a_license() {
     test(async || {
         for status in ["Warning", "Enabled"] {
