@@ -14,6 +14,7 @@ mod it {
     mod data_directory;
     mod deletion;
     mod every_credential;
+    mod figures;
     mod first_light;
     mod foreign_links;
     mod full_disk;

@@ -348,6 +348,8 @@ async fn a_question_that_cannot_be_asked_is_told_so() -> Result<()> {
         let answer = caller.json(Method::PATCH, &one, &body).await?;
         assert_problem(&answer, 422, &body.to_string());
         assert_fields(&answer, &[field], &body.to_string());
+        let range = answer.text.contains("from 15 to 10020");
+        assert_eq!(range, field == "cadence_minutes", "{}", answer.text);
     }
     assert_eq!(world.integration(fabrikam.id).await?, before);
     Ok(())
