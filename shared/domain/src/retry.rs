@@ -261,6 +261,10 @@ mod tests {
             before = Some(next);
         }
         assert_eq!(waits, [6, 11, 21, 41, 81, 161, 321, 321, 321]);
+        let (one, other) = [0.1, 0.9]
+            .map(|jitter| NextTry::after(before, None, now(), jitter).at)
+            .into();
+        assert_ne!(one, other, "what was refused together comes back apart");
     }
 
     #[test]
@@ -268,6 +272,8 @@ mod tests {
         let named = NextTry::after(None, Some(HOUR), now(), 0.0);
         assert!(named.at.duration_since(now()) >= SignedDuration::from_hours(1));
         assert_eq!(named.when(now()), "at 01:01 UTC");
+        let again = NextTry::after(Some(named), Some(HOUR), now(), 0.0);
+        assert!(again.at.duration_since(now()) >= SignedDuration::from_hours(1));
         let near = NextTry::after(None, Some(seconds(40)), now(), 0.0);
         assert_eq!(near.when(now()), "at 00:01 UTC");
         let late: Timestamp = "2026-01-01T23:59:30Z".parse().expect("a date");
@@ -283,6 +289,9 @@ mod tests {
         assert!(next.holds(ahead) && !next.holds(now()));
         let longest = NextTry::after(None, Some(LONGEST_NAMED), now(), 1.0);
         assert!(longest.holds(now()));
+        // A schedule whose clock is some seconds ahead has not come in vain.
+        let early = |seconds: i64| longest.at - SignedDuration::from_secs(seconds);
+        assert!(longest.holds(early(31)) && !longest.holds(early(30)));
     }
 
     #[test]

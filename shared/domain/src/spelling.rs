@@ -220,6 +220,17 @@ mod tests {
         ] {
             assert_eq!(date_time(text), "2024-01-05T10:00:00Z", "{text}");
         }
+        for (text, hour) in [
+            ("1/5/2024 10:00:00 PM", "22"),
+            ("1/5/2024 12:00:00 PM", "12"),
+            ("1/5/2024 12:00 AM", "00"),
+        ] {
+            assert_eq!(
+                date_time(text),
+                format!("2024-01-05T{hour}:00:00Z"),
+                "{text}"
+            );
+        }
         assert_eq!(date_time("2024-01-05"), "2024-01-05T00:00:00Z");
         assert_eq!(date_time("1/1/0001 12:00:00 AM"), Value::Null);
         assert_eq!(date_time("soon"), "soon");

@@ -176,6 +176,36 @@ fn summaries_that_are_stored_already_are_read() {
     assert_eq!(again, summary);
 }
 
+#[test]
+fn a_figure_that_is_not_known_has_no_date() {
+    let source = Source {
+        complete_as_of: Some(now()),
+        gap: None,
+        note: None,
+    };
+    let figure =
+        |counts: &Counts| Figure::new(&SIGN_IN_ACTIVITY, &INACTIVE_90_DAYS, counts, &source, now());
+    let mut counts = Counts::default();
+    let unknown = figure(&counts);
+    assert_eq!(
+        (unknown.value, unknown.as_of, unknown.old),
+        (None, None, false)
+    );
+    counts.set(&INACTIVE_90_DAYS, Some(0));
+    assert_eq!(figure(&counts).as_of, Some(now()));
+}
+
+#[test]
+fn what_was_never_read_whole_is_no_count_of_zero() {
+    let mut state = whole(&USERS);
+    state.complete = None;
+    let mut counts = Counts::default();
+    count(&USERS, &[]).finish(&state, &mut counts);
+    assert_eq!(counts.get(&users::ALL_USERS), None);
+    count(&USERS, &[]).finish(&whole(&USERS), &mut counts);
+    assert_eq!(counts.get(&users::ALL_USERS), Some(0));
+}
+
 fn told(counts: &Counts, complete_as_of: Option<&str>, gap: Option<&str>) -> Vec<String> {
     let source = Source {
         complete_as_of: complete_as_of.map(time),

@@ -70,6 +70,23 @@ fn licenses_in_grace_are_usable_and_told_apart() {
 }
 
 #[test]
+fn licenses_are_listed_as_people_sort_names() {
+    let parts = ["Zeta", "édition", "Eric", "ÉCLAIR", "edit"];
+    let mut names = Names::default();
+    let skus = (0..parts.len()).map(|at| {
+        let mut sku = bought(&format!("{at}1111111-aaaa-4bbb-8ccc-222222222222"), 1, 0);
+        let column = SUBSCRIBED_SKUS.column("sku_part_number");
+        sku.values[column.expect("a column")] = json!(parts[at]);
+        names.learn(&SUBSCRIBED_SKUS, &sku);
+        sku
+    });
+    let skus: Vec<Record> = skus.collect();
+    let lines = licenses::lines(&skus, &[], &Choices::default(), &names);
+    let listed: Vec<&str> = lines.iter().map(|line| line.name.as_str()).collect();
+    assert_eq!(listed, ["ÉCLAIR", "edit", "édition", "Eric", "Zeta"]);
+}
+
+#[test]
 fn one_products_spare_licenses_never_make_up_for_anothers() {
     let totals = totals(&[bought(E3, 5, 6), bought(PREMIUM, 20, 2)]);
     assert_eq!((totals.usable, totals.assigned), (25, 8));

@@ -211,6 +211,16 @@ mod tests {
     }
 
     #[test]
+    fn a_loop_is_told_with_its_cause_and_what_passes_by_itself_as_such() {
+        for code in [50_196, 90_033, 90_024] {
+            let said = explain(Some(code)).sentence;
+            assert!(said.contains("passes by itself"), "{code}: {said}");
+            let another = said.contains("another program signs in with the same app");
+            assert_eq!(another, code == 50_196, "{code}: {said}");
+        }
+    }
+
+    #[test]
     fn each_code_has_one_cause() {
         let mut seen = HashSet::new();
         for code in CREDENTIAL

@@ -60,13 +60,62 @@ fn of_two_rows_of_one_name_the_person_who_is_there_has_the_name() {
         assert_eq!(name, Some(Value::from("Ann")));
         assert_eq!((page.entries.len(), page.rows.sharing), (2, 2));
     }
-    let earlier = "ann@b.example,One,False,2026-01-01\n";
-    let later = "ANN@b.example,Two,False,2026-01-02T00:00:00Z\n";
-    let page = read(&format!("{earlier}{later}"));
-    let ann = records(&page);
-    let ann = ann.iter().find(|record| record.key == "ann@b.example");
-    let name = ann.map(|ann| ann.get(&ACTIVE_USERS, "display_name").clone());
-    assert_eq!(name, Some(Value::from("Two")), "names differ in case alone");
+}
+
+#[test]
+fn of_two_people_of_one_name_the_one_who_was_active_last_has_the_name() {
+    // Names differ in case alone, and in whatever order rows and texts are.
+    for (earlier, later) in [("One", "Two"), ("Two", "One")] {
+        for (upper, lower) in [("ANN", "ann"), ("ann", "ANN")] {
+            let earlier = format!("{lower}@b.example,{earlier},False,2026-01-01\n");
+            let row = format!("{upper}@b.example,{later},False,2026-01-02T00:00:00Z\n");
+            for rows in [format!("{earlier}{row}"), format!("{row}{earlier}")] {
+                let ann = records(&read(&rows));
+                let ann = ann.iter().find(|record| record.key == "ann@b.example");
+                let name = ann.map(|ann| ann.get(&ACTIVE_USERS, "display_name").clone());
+                assert_eq!(name, Some(Value::from(later)), "{rows}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_row_that_names_nobody_keeps_its_key_whatever_it_did_meanwhile_and_wherever_it_stands() {
+    let row = |day: &str| format!("(Unknown),A,True,{day}\n");
+    let before = read(&row("2026-01-01"));
+    assert_eq!(keys(&before), keys(&read(&row("2026-01-02"))));
+    // Two that differ in nothing steady are numbered by what they hold, not by where they stand.
+    let (one, two) = (row("2026-01-01"), row("2026-01-02"));
+    let of = |rows: String| {
+        let mut records = records(&read(&rows));
+        records.sort_by(|one, other| one.key.cmp(&other.key));
+        records
+    };
+    assert_eq!(of(format!("{one}{two}")), of(format!("{two}{one}")));
+}
+
+#[test]
+fn a_stray_quote_costs_one_row_of_however_large_a_report() {
+    let good = "ann@b.example,Ann,False,\n".repeat(2);
+    let filler = "x@b.example,Xaver,False,2026-01-01\n".repeat(60_000);
+    let body = format!("{HEADER}\n{good}y@b.example,\"Yvo,False,\n{filler}");
+    assert!(body.len() > LONGEST_ROW * 2 - LONGEST_ROW / 2);
+    let mut reader = ReportReader::new(&ACTIVE_USERS);
+    let (mut held, mut longest) = (Vec::new(), 0);
+    for piece in body.as_bytes().chunks(64 * 1024) {
+        held.extend_from_slice(piece);
+        let read = reader.read(&held, false).expect("it is a report");
+        held.drain(..read);
+        longest = longest.max(held.len());
+    }
+    reader.read(&held, true).expect("it is a report");
+    let page = reader.finish().expect("it is whole");
+    assert_eq!(keys(&page), ["ann@b.example", "x@b.example"]);
+    assert_eq!(page.rows.unreadable, 1);
+    assert!(
+        longest < LONGEST_ROW + 128 * 1024,
+        "{longest} bytes were held"
+    );
 }
 
 #[test]

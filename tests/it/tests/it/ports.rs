@@ -5,7 +5,7 @@ use muster_domain::TenantId;
 use muster_it::contract;
 use muster_platform::{
     alert::Alerts,
-    queue::{LocalQueue, LocalReceiver, Queue},
+    queue::{LocalQueue, LocalReceiver, Queue, SyncMessage},
     schedule::{LocalSchedule, Schedule},
     vault::{FileVault, Vault},
 };
@@ -48,6 +48,21 @@ async fn the_local_queue_and_timer_keep_their_contracts() {
         next(&mut receiver, within).await
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_message_that_waits_serves_for_a_second_request_and_one_in_hand_for_none() {
+    let (queue, mut receiver) = LocalQueue::new();
+    let [tenant_id, other] = tenants();
+    let soon = Duration::from_millis(200);
+    for tenant_id in [tenant_id, tenant_id, other] {
+        queue.send(SyncMessage { tenant_id }).expect("it is taken");
+    }
+    assert_eq!(next(&mut receiver, soon).await, Some(tenant_id));
+    queue.send(SyncMessage { tenant_id }).expect("it is taken");
+    assert_eq!(next(&mut receiver, soon).await, Some(other), "in order");
+    assert_eq!(next(&mut receiver, soon).await, Some(tenant_id));
+    assert_eq!(next(&mut receiver, soon).await, None);
 }
 
 #[tokio::test]

@@ -3,14 +3,16 @@
 use anyhow::{Context as _, Result, ensure};
 use microsoft_simulator::Fault;
 use muster_platform::{
-    now,
+    Store, now,
     queue::LocalQueue,
     request_sync::{RequestError, request_sync},
 };
 use muster_soak::{
+    door::{Calls, StoreFault},
     own_time,
     rig::{Delivery, Rig, Setup},
 };
+use std::time::Duration;
 
 async fn is_queued(rig: &Rig) -> Result<bool> {
     let stored = rig.store.integration(rig.tenant).await?;
@@ -39,6 +41,28 @@ fn a_request_that_the_queue_refuses_leaves_no_sync_on_its_way() {
             ensure!(matches!(refused, Err(RequestError::Queue(_))));
             ensure!(!is_queued(&rig).await?);
         }
+        Ok(())
+    });
+}
+
+#[test]
+fn a_request_that_the_store_refuses_queues_nothing() {
+    own_time::test(async || {
+        let mut rig = Rig::new(&Setup::small(3, &["users"])).await?;
+        let worker = rig.worker(0).await?;
+        let refusing = Calls::Writes;
+        worker
+            .door
+            .add_fault(refusing, 1, 99, StoreFault::ServerError);
+        let services = rig.services(Store::embedded(worker.door.address()))?;
+        let refused = request_sync(&services, rig.tenant, |_, _| {}).await;
+        ensure!(
+            matches!(refused, Err(RequestError::Store(_))),
+            "{refused:?}"
+        );
+        ensure!(!is_queued(&rig).await?);
+        let none = tokio::time::timeout(Duration::from_secs(60), rig.queued.receive());
+        ensure!(none.await.is_err(), "a message is queued");
         Ok(())
     });
 }
