@@ -152,10 +152,14 @@ impl<'a> Graph<'a> {
             let sent_at = Instant::now();
             let (minting, token) = self.token.read().await.clone();
             counters.requests += 1;
-            let answer = self
-                .microsoft
-                .get(dataset, &self.hosts, url.clone(), &token.bearer)
-                .await;
+            let (url, bearer) = (url.clone(), &token.bearer);
+            let answer = match dataset.enumeration {
+                Enumeration::Report => {
+                    let hosts = &self.hosts;
+                    self.microsoft.report(dataset, hosts, url, bearer).await
+                }
+                _ => self.microsoft.get(dataset, url, bearer).await,
+            };
             let paces = self.microsoft.paces();
             if let Ok(Some(used)) = answer.as_ref().map(|answer| answer.quota_used) {
                 paces.heard(self.tenant, dataset, used);

@@ -193,4 +193,21 @@ mod tests {
         let long = ValueFault::LongReport(200).apply(report);
         assert!(long.ends_with(b"@b,\"Ann\"\r\n") && long.len() >= 200);
     }
+
+    #[test]
+    fn a_schedule_names_each_kind() {
+        for (word, fault) in [
+            ("users/delta=cut-emoji", ValueFault::CutEmoji),
+            (
+                "users/delta=long-link:1048576",
+                ValueFault::LongLink(1 << 20),
+            ),
+            ("Detail.csv#1x*=long-report:9", ValueFault::LongReport(9)),
+        ] {
+            let faults = crate::Fault::parse_schedule(word).expect("a schedule");
+            assert_eq!(faults[0].kind, crate::FaultKind::Value(fault), "{word}");
+        }
+        assert!(crate::Fault::parse_schedule("users=long-link").is_err());
+        assert!(crate::Fault::parse_schedule("users=nan:3").is_err());
+    }
 }

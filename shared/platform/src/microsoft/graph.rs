@@ -2,19 +2,13 @@
 
 use super::{Microsoft, wire_trouble};
 use muster_domain::{
-    Dataset, Enumeration,
-    cloud::Hosts,
+    Dataset,
     fault::{self, Fault},
-    http_status, tally,
+    tally,
 };
 use reqwest::{RequestBuilder, Response};
 use secrecy::{ExposeSecret, SecretString};
-use std::{
-    fs::File,
-    io::{self, Seek as _, Write as _},
-    time::Duration,
-};
-use tempfile::{SpooledData, SpooledTempFile};
+use std::{fs::File, time::Duration};
 use url::Url;
 
 /// A body that came whole.
@@ -31,14 +25,7 @@ pub struct Answer {
 /// The largest page that is read, in bytes. Graph's largest has 999 objects, the most that `$top` may ask for
 /// (<https://learn.microsoft.com/graph/api/user-list>). An object with the properties asked for takes some
 /// 2 KB; this leaves each of them 32 KB.
-const LONGEST_PAGE: usize = 32 << 20;
-
-/// The largest report that is read, in bytes: 100,000 rows take some 30 MB. A function has 512 MB of disk
-/// (<https://docs.aws.amazon.com/lambda/latest/dg/configuration-ephemeral-storage.html>).
-const LONGEST_REPORT: usize = 256 << 20;
-
-/// The largest report that is held in memory, in bytes. A larger one is spooled to a temporary file.
-const LONGEST_IN_MEMORY: usize = 16 << 20;
+pub(super) const LONGEST_PAGE: usize = 32 << 20;
 
 /// So much of an error is read, in bytes: its code and message take less than a kilobyte.
 const LONGEST_ERROR: usize = 64 << 10;
@@ -47,15 +34,13 @@ const LONGEST_ERROR: usize = 64 << 10;
 const LONGEST_GUESS: usize = 4 * 1024 * 1024;
 
 impl Microsoft {
-    /// Asks Graph for a page of a dataset. A report's redirect is followed once, to the cloud's
-    /// report hosts only, and without the token.
+    /// Asks Graph for a page of a dataset.
     ///
     /// # Errors
     /// A fault that says what to do.
     pub async fn get(
         &self,
         dataset: &Dataset,
-        hosts: &Hosts,
         url: Url,
         bearer: &SecretString,
     ) -> Result<Answer, Fault> {
@@ -66,32 +51,7 @@ impl Microsoft {
             // (<https://learn.microsoft.com/graph/api/user-delta>).
             request = request.header("prefer", "return=minimal");
         }
-        let response = request.send().await;
-        let response = response.map_err(passing)?;
-        if response.status().is_redirection() && dataset.enumeration == Enumeration::Report {
-            let location = response
-                .headers()
-                .get(reqwest::header::LOCATION)
-                .and_then(|l| l.to_str().ok());
-            let url = hosts
-                .follow_report(location.unwrap_or_default())
-                .map_err(|_| foreign())?;
-            let response = http.get(url).send().await.map_err(passing)?;
-            // The download link is short-lived: whatever is wrong with it, asking Graph for a new one may help.
-            if !response.status().is_success() {
-                let status = response.status().as_u16();
-                tracing::info!(
-                    dataset = dataset.name,
-                    status,
-                    "a report's download was refused"
-                );
-                return Err(Fault::Passing(format!(
-                    "the report's download failed: {}",
-                    http_status::in_words(status)
-                )));
-            }
-            return spooled(response).await;
-        }
+        let response = request.send().await.map_err(passing)?;
         accepted(dataset, response, LONGEST_PAGE).await
     }
 
@@ -118,7 +78,7 @@ impl Microsoft {
 /// long as the read timeout.
 const PAGE_WITHIN: Duration = Duration::from_secs(120);
 
-fn asking(request: RequestBuilder, bearer: &SecretString) -> RequestBuilder {
+pub(super) fn asking(request: RequestBuilder, bearer: &SecretString) -> RequestBuilder {
     request
         .bearer_auth(bearer.expose_secret())
         .header("x-ms-throttle-priority", "low")
@@ -126,7 +86,11 @@ fn asking(request: RequestBuilder, bearer: &SecretString) -> RequestBuilder {
 }
 
 /// The body of an answer that is no refusal.
-async fn accepted(dataset: &Dataset, response: Response, longest: usize) -> Result<Answer, Fault> {
+pub(super) async fn accepted(
+    dataset: &Dataset,
+    response: Response,
+    longest: usize,
+) -> Result<Answer, Fault> {
     let status = response.status();
     if status.is_success() {
         return whole(response, longest).await;
@@ -156,14 +120,14 @@ async fn accepted(dataset: &Dataset, response: Response, longest: usize) -> Resu
     ))
 }
 
-fn passing(error: reqwest::Error) -> Fault {
+pub(super) fn passing(error: reqwest::Error) -> Fault {
     if error.is_timeout() {
         return Fault::Silent;
     }
     Fault::Passing(wire_trouble(&error).to_owned())
 }
 
-fn foreign() -> Fault {
+pub(super) fn foreign() -> Fault {
     Fault::Refused {
         status: 302,
         code: "a redirect out of this tenant's cloud".to_owned(),
@@ -182,7 +146,7 @@ async fn beginning(mut response: Response, longest: usize) -> Vec<u8> {
 }
 
 /// Writes a limit for a person: in megabytes, or in bytes below one.
-fn in_megabytes(bytes: usize) -> String {
+pub(super) fn in_megabytes(bytes: usize) -> String {
     match bytes >> 20 {
         0 => format!("{bytes} bytes"),
         megabytes => format!("{megabytes} MB"),
@@ -206,43 +170,13 @@ async fn whole(response: Response, longest: usize) -> Result<Answer, Fault> {
     })
 }
 
-/// Reads a report. A large one goes to a temporary file that has no name: it is gone when it is closed.
-async fn spooled(response: Response) -> Result<Answer, Fault> {
-    let quota_used = quota_used(&response);
-    let mut spool = SpooledTempFile::new(LONGEST_IN_MEMORY);
-    // Writing goes to the page cache, a few milliseconds at a time.
-    each_chunk(response, LONGEST_REPORT, |chunk| {
-        spool.write_all(chunk).map_err(|error| not_spooled(&error))
-    })
-    .await?;
-    let (body, spooled) = match spool.into_inner() {
-        SpooledData::InMemory(body) => (body.into_inner(), None),
-        SpooledData::OnDisk(mut file) => {
-            file.rewind().map_err(|error| not_spooled(&error))?;
-            (Vec::new(), Some(file))
-        }
-    };
-    Ok(Answer {
-        body,
-        spooled,
-        quota_used,
-    })
-}
-
-fn not_spooled(error: &io::Error) -> Fault {
-    Fault::Passing(format!(
-        "a report of more than {} could not be kept in a temporary file: {error}",
-        in_megabytes(LONGEST_IN_MEMORY)
-    ))
-}
-
-fn quota_used(response: &Response) -> Option<f64> {
+pub(super) fn quota_used(response: &Response) -> Option<f64> {
     let used = response.headers().get("x-ms-throttle-limit-percentage")?;
     used.to_str().ok()?.trim().parse().ok()
 }
 
 /// Hands on a body as it comes, up to so many bytes.
-async fn each_chunk(
+pub(super) async fn each_chunk(
     mut response: Response,
     longest: usize,
     mut take: impl FnMut(&[u8]) -> Result<(), Fault>,

@@ -6,6 +6,7 @@ mod jitter;
 mod paces;
 mod proof;
 mod registration;
+mod reports;
 mod secret_policy;
 mod sign_in;
 

@@ -117,7 +117,7 @@ impl Microsoft {
         bearer: &SecretString,
     ) -> Result<Option<Registration>, Fault> {
         let url = hosts.graph(&APPLICATIONS.first_request(client));
-        let answer = self.get(&APPLICATIONS, hosts, url, bearer).await?;
+        let answer = self.get(&APPLICATIONS, url, bearer).await?;
         let body: Value = lossy_json::from_slice(&answer.body)
             .map_err(|_| Fault::Passing("an answer that is no JSON".to_owned()))?;
         let client = client.to_string();

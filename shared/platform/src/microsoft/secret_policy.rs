@@ -26,9 +26,7 @@ impl Microsoft {
         bearer: &SecretString,
     ) -> Result<SecretPolicy, Fault> {
         let read = async |path: &str| {
-            let answer = self
-                .get(&APPLICATIONS, hosts, hosts.graph(path), bearer)
-                .await?;
+            let answer = self.get(&APPLICATIONS, hosts.graph(path), bearer).await?;
             lossy_json::from_slice::<Value>(&answer.body)
                 .map_err(|_| Fault::Passing("an answer that is no JSON".to_owned()))
         };

@@ -131,11 +131,7 @@ async fn read_one(
     };
     let hosts = services.microsoft.hosts(integration.cloud);
     let url = hosts.graph(&dataset.first_request(integration.client_id));
-    match services
-        .microsoft
-        .get(dataset, &hosts, url, &token.bearer)
-        .await
-    {
+    match services.microsoft.get(dataset, url, &token.bearer).await {
         Ok(_) | Err(Fault::Throttled(_) | Fault::NotLicensed(_) | Fault::NotInCloud) => Ok(()),
         Err(Fault::Passing(why)) => Err(ConnectError::Unreachable(why)),
         Err(Fault::Silent) => Err(ConnectError::Unreachable(Fault::Silent.to_string())),

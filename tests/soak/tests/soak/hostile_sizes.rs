@@ -51,7 +51,7 @@ fn an_error_of_many_megabytes_is_still_the_error_that_it_is() {
         let mut rig = Rig::new(&Setup::small(5, &["users"])).await?;
         rig.sync().await?;
         let body = json!({"error": {"code": "syncStateNotFound", "message": "m".repeat(9 << 20)}});
-        let answer = ScriptedAnswer::status(400, body.to_string());
+        let answer = ScriptedAnswer::status(403, body.to_string());
         next_answer(&rig, "deltatoken", FaultKind::Answer(answer));
         rig.simulator.clear_requests();
         rig.sync().await?;

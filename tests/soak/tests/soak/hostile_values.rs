@@ -28,6 +28,12 @@ fn next_answer(rig: &Rig, path: &str, fault: ValueFault) {
     rig.simulator.add_fault(Fault::next(path, 1, kind));
 }
 
+/// Every answer to a request for this path holds the fault.
+fn every_answer(rig: &Rig, path: &str, fault: ValueFault) {
+    let kind = FaultKind::Value(fault);
+    rig.simulator.add_fault(Fault::next(path, 999, kind));
+}
+
 fn pages(rig: &Rig) -> usize {
     let requests = rig.simulator.requests();
     let pages = requests.iter().filter(|r| r.path.contains("users/delta"));
@@ -46,7 +52,7 @@ fn one_bad_value_in_one_of_500_users_costs_no_user() {
         let pages = pages(&rig);
         for fault in ValueFault::VALUES {
             let mut rig = users(500).await?;
-            next_answer(&rig, "skiptoken", fault);
+            every_answer(&rig, "users/delta", fault);
             rig.sync().await?;
             let (held, state) = (rig.held("users").await?, rig.state("users").await?);
             ensure!(held.len() == 500, "{fault:?}: {} are held", held.len());
@@ -68,12 +74,16 @@ fn one_bad_value_in_a_delta_round_costs_no_user_and_the_round_is_complete() {
             let mut rig = users(60).await?;
             rig.sync().await?;
             let before = rig.state("users").await?.checkpoint.delta_link;
-            rig.microsoft.change_users(20);
-            next_answer(&rig, "deltatoken", fault);
+            for id in rig.truth("users")?.keys().take(3) {
+                let name = json!(format!("New {id}"));
+                rig.microsoft
+                    .set_user_property(id.parse()?, "displayName", name);
+            }
+            every_answer(&rig, "deltatoken", fault);
             rig.sync().await?;
             let state = rig.state("users").await?;
             ensure!(state.phase == Phase::Fresh, "{fault:?}: {state:?}");
-            ensure!(state.run.written == 20, "{fault:?}: {:?}", state.run);
+            ensure!(state.run.written == 3, "{fault:?}: {:?}", state.run);
             ensure!(state.checkpoint.delta_link != before, "{fault:?}");
         }
         Ok(())
