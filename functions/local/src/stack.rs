@@ -117,10 +117,9 @@ impl Stack {
             None
         };
         let (token, viewer_token) = (data.token("token")?, data.token("viewer-token")?);
-        let portal = Arc::new(muster_portal::Context::new(
-            services.clone(),
-            Access::new(Some(token.clone()), Some(viewer_token.clone())),
-        ));
+        let access = Access::new(Some(token.clone()), Some(viewer_token.clone()));
+        let portal = muster_portal::Context::new(services.clone(), access).beside_syncs();
+        let portal = Arc::new(portal);
         let callback = Arc::new(muster_oauth_callback::Context::new(services.clone()));
         let router = muster_portal::router(Arc::clone(&portal))
             .merge(muster_oauth_callback::router(callback));

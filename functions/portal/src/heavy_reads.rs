@@ -2,7 +2,8 @@
 //! or an export.
 //!
 //! A handful run in one process. The next ones wait briefly, and are then answered 503 with `Retry-After`.
-//! On AWS each request has an environment of its function to itself; there the functions' concurrency is the
+//! Where syncs use the same store, in the same process, heavy reads read one page at a time between them, and
+//! rest after each page as long as it took: at least half of the store's time is for everything else. On AWS each request has an environment of its function to itself; there the functions' concurrency is the
 //! limit.
 
 use crate::{Context, problem::Problem};
@@ -11,11 +12,43 @@ use futures::{Stream, StreamExt, stream};
 use muster_domain::TenantId;
 use muster_platform::store::{ChangePage, ChangeQuery, StoreError};
 use std::{pin::pin, sync::Arc, time::Duration};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::{
+    sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc},
+    time::Instant,
+};
 
-/// The semaphore that heavy reads pass.
+/// The semaphore that heavy reads pass, and the pace at which they read.
 #[derive(Debug, Clone)]
-pub struct HeavyReads(Arc<Semaphore>);
+pub struct HeavyReads {
+    permits: Arc<Semaphore>,
+    pace: Pace,
+}
+
+/// The pace of heavy reads. Clones share one turn.
+#[derive(Debug, Clone, Default)]
+pub struct Pace(Option<Arc<Mutex<()>>>);
+
+impl Pace {
+    /// The longest rest after a page. A page that took longer waited for others.
+    const LONGEST_REST: Duration = Duration::from_millis(500);
+
+    /// Reads a page when it is its turn. The turn ends after a rest, for which nobody waits who needs no
+    /// other page.
+    pub async fn read<T>(&self, page: impl Future<Output = T>) -> T {
+        let Some(turn) = &self.0 else {
+            return page.await;
+        };
+        let turn = Arc::clone(turn).lock_owned().await;
+        let began = Instant::now();
+        let page = page.await;
+        let rest = began.elapsed().min(Self::LONGEST_REST);
+        tokio::spawn(async move {
+            tokio::time::sleep(rest).await;
+            drop(turn);
+        });
+        page
+    }
+}
 
 /// The permission for one heavy read. Dropping it gives it back.
 #[derive(Debug)]
@@ -29,12 +62,25 @@ impl HeavyReads {
     /// The longest wait for a permit.
     const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
+    /// Heavy reads of a process in which syncs use the same store.
+    pub fn beside_syncs() -> Self {
+        Self {
+            pace: Pace(Some(Arc::default())),
+            ..Self::default()
+        }
+    }
+
+    /// Returns the pace at which pages are read.
+    pub fn pace(&self) -> Pace {
+        self.pace.clone()
+    }
+
     /// Waits briefly for a permit.
     ///
     /// # Errors
     /// 503 with `Retry-After` when all permits are taken.
     pub async fn acquire(&self) -> Result<Permit, Problem> {
-        let permit = Arc::clone(&self.0).acquire_owned();
+        let permit = Arc::clone(&self.permits).acquire_owned();
         match tokio::time::timeout(Self::LONGEST_WAIT, permit).await {
             Ok(Ok(permit)) => Ok(Permit(permit)),
             _ => Err(Problem::too_many_heavy_reads()),
@@ -44,7 +90,10 @@ impl HeavyReads {
 
 impl Default for HeavyReads {
     fn default() -> Self {
-        Self(Arc::new(Semaphore::new(Self::AT_ONCE)))
+        Self {
+            permits: Arc::new(Semaphore::new(Self::AT_ONCE)),
+            pace: Pace::default(),
+        }
     }
 }
 
@@ -57,11 +106,12 @@ pub async fn changes(
     tenant: TenantId,
     query: &ChangeQuery,
 ) -> Result<ChangePage, Problem> {
-    let _permit = match query.dataset.is_some() || query.record.is_some() {
-        true => Some(context.heavy_reads.acquire().await?),
-        false => None,
-    };
-    Ok(context.services.store.changes(tenant, query).await?)
+    let read = context.services.store.changes(tenant, query);
+    if query.dataset.is_none() && query.record.is_none() {
+        return Ok(read.await?);
+    }
+    let _permit = context.heavy_reads.acquire().await?;
+    Ok(context.heavy_reads.pace().read(read).await?)
 }
 
 /// A client that takes nothing of its export for so long loses it, and its permit goes to the others.
@@ -109,9 +159,33 @@ mod tests {
         stream::iter((0..count).map(|n| Ok(Bytes::from(vec![n]))))
     }
 
+    fn one_at_a_time() -> HeavyReads {
+        HeavyReads {
+            permits: Arc::new(Semaphore::new(1)),
+            pace: Pace::default(),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn beside_syncs_pages_are_read_one_at_a_time_with_a_rest_as_long_as_each_took() {
+        let (pace, began) = (HeavyReads::beside_syncs().pace(), Instant::now());
+        let page = || async { tokio::time::sleep(Duration::from_millis(100)).await };
+        pace.read(page()).await;
+        assert_eq!(
+            began.elapsed().as_millis(),
+            100,
+            "nobody waits for the rest"
+        );
+        tokio::join!(pace.read(page()), pace.read(page()));
+        assert_eq!(began.elapsed().as_millis(), 500);
+        let (unpaced, began) = (HeavyReads::default().pace(), Instant::now());
+        tokio::join!(unpaced.read(page()), unpaced.read(page()));
+        assert_eq!(began.elapsed().as_millis(), 100);
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_permit_comes_back_when_its_export_has_ended_or_its_client_is_gone() {
-        let reads = HeavyReads(Arc::new(Semaphore::new(1)));
+        let reads = one_at_a_time();
         let permit = reads.acquire().await.expect("the first");
         let all: Vec<Chunk> = stream_export(permit, chunks(9)).collect().await;
         assert!(all.len() == 9 && all.iter().all(Result::is_ok));
@@ -122,7 +196,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_client_that_takes_nothing_loses_its_permit_and_never_sees_a_whole_export() {
-        let reads = HeavyReads(Arc::new(Semaphore::new(1)));
+        let reads = one_at_a_time();
         let permit = reads.acquire().await.expect("the first");
         let export = stream_export(permit, chunks(9));
         assert!(reads.acquire().await.is_err(), "the export has the permit");

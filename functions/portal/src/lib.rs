@@ -73,6 +73,13 @@ impl Context {
         }
     }
 
+    /// The same, in a process in which syncs use the same store.
+    #[must_use]
+    pub fn beside_syncs(mut self) -> Self {
+        self.heavy_reads = HeavyReads::beside_syncs();
+        self
+    }
+
     /// The same, with exports streamed from elsewhere.
     #[must_use]
     pub fn with_exports(mut self, exports: export::ExportUrl) -> Self {

@@ -1,7 +1,8 @@
 //! A dataset's records: one page of a table, or the whole of it as CSV.
 
 use crate::{
-    Context, heavy_reads,
+    Context,
+    heavy_reads::{self, Pace},
     parameters::{Parameters, bad_cursor, cursor},
     problem::Problem,
     view::DatasetView,
@@ -182,9 +183,12 @@ pub fn counted(view: &DatasetView) -> Option<u64> {
 /// # Errors
 /// When too many heavy reads run already, or the store does not answer.
 pub async fn page(context: &Context, tenant: TenantId, query: Query) -> Result<Page, Problem> {
-    let _permit = match query.scans() {
-        true => Some(context.heavy_reads.acquire().await?),
-        false => None,
+    let (_permit, pace) = match query.scans() {
+        true => (
+            Some(context.heavy_reads.acquire().await?),
+            context.heavy_reads.pace(),
+        ),
+        false => (None, Pace::default()),
     };
     let names = names(context, tenant, query.dataset()).await?;
     let query = &query.with_names(names);
@@ -194,9 +198,8 @@ pub async fn page(context: &Context, tenant: TenantId, query: Query) -> Result<P
     let mut after = query.start_after().map(str::to_owned);
     let (mut to_the_end, mut seen) = (true, Seen::default());
     loop {
-        let read = store
-            .records_after(tenant, query.dataset(), after.as_deref())
-            .await?;
+        let read = store.records_after(tenant, query.dataset(), after.as_deref());
+        let read = pace.read(read).await?;
         seen.take(&read);
         for record in read.records {
             page.offer(record);
@@ -245,7 +248,9 @@ pub async fn csv(
     let query = query.with_names(names);
     // The first page is read before the answer begins, so that a store that does not answer is
     // told as a problem and not as a download that breaks off.
-    let first = store.records_after(tenant, query.dataset(), None).await?;
+    let pace = context.heavy_reads.pace();
+    let first = store.records_after(tenant, query.dataset(), None);
+    let first = pace.read(first).await?;
     if first.records.is_empty() && !view.complete() {
         return Err(Problem::conflict(
             "urn:muster:problem:not-known",
@@ -255,7 +260,7 @@ pub async fn csv(
     }
     let header = head(query.dataset());
     if !query.is_sorted() {
-        let rest = pages(store, tenant, query, counted(view), first);
+        let rest = pages(store, pace, tenant, query, counted(view), first);
         let rest = heavy_reads::stream_export(permit, rest);
         return Ok(Body::from_stream(prepend(header, rest)));
     }
@@ -273,9 +278,8 @@ pub async fn csv(
                 .filter(|record| query.matches(record)),
         );
         let Some(after) = page.next else { break };
-        page = store
-            .records_after(tenant, query.dataset(), Some(&after))
-            .await?;
+        let next = store.records_after(tenant, query.dataset(), Some(&after));
+        page = pace.read(next).await?;
     }
     let dataset = query.dataset();
     let names = Arc::clone(query.names());
@@ -325,6 +329,7 @@ enum Next {
 
 fn pages(
     store: Store,
+    pace: Pace,
     tenant: TenantId,
     query: Query,
     counted: Option<u64>,
@@ -334,31 +339,34 @@ fn pages(
         all: true,
         ..Seen::default()
     };
-    let state = (store, query, Next::Have(first), seen);
-    stream::try_unfold(state, move |(store, query, at, mut seen)| async move {
-        let page = match at {
-            Next::Have(page) => page,
-            Next::Read(after) => {
-                let read = store.records_after(tenant, query.dataset(), Some(&after));
-                read.await.inspect_err(|error| {
-                    tracing::error!(%error, tenant.id = %tenant, "an export broke off");
-                })?
-            }
-            Next::End => {
-                seen.check(&store, tenant, query.dataset(), counted).await;
-                return Ok(None);
-            }
-        };
-        seen.take(&page);
-        let matching: Vec<Record> = page
-            .records
-            .into_iter()
-            .filter(|record| query.matches(record))
-            .collect();
-        let bytes = lines(query.dataset(), &matching, query.names());
-        let at = page.next.map_or(Next::End, Next::Read);
-        Ok(Some((bytes, (store, query, at, seen))))
-    })
+    let state = (store, pace, query, Next::Have(first), seen);
+    stream::try_unfold(
+        state,
+        move |(store, pace, query, at, mut seen)| async move {
+            let page = match at {
+                Next::Have(page) => page,
+                Next::Read(after) => {
+                    let read = store.records_after(tenant, query.dataset(), Some(&after));
+                    pace.read(read).await.inspect_err(|error| {
+                        tracing::error!(%error, tenant.id = %tenant, "an export broke off");
+                    })?
+                }
+                Next::End => {
+                    seen.check(&store, tenant, query.dataset(), counted).await;
+                    return Ok(None);
+                }
+            };
+            seen.take(&page);
+            let matching: Vec<Record> = page
+                .records
+                .into_iter()
+                .filter(|record| query.matches(record))
+                .collect();
+            let bytes = lines(query.dataset(), &matching, query.names());
+            let at = page.next.map_or(Next::End, Next::Read);
+            Ok(Some((bytes, (store, pace, query, at, seen))))
+        },
+    )
 }
 
 fn head(dataset: &Dataset) -> Bytes {
