@@ -130,7 +130,7 @@ fn in_name(body: &[u8], more: &[u8]) -> Vec<u8> {
     let name_begins = || {
         let header = body.split(|byte| *byte == b'\n').next()?;
         let mut columns = header.split(|byte| *byte == b',');
-        let name = columns.position(|column| column == b"Display Name")?;
+        let name = columns.position(|column| column.trim_ascii() == b"Display Name")?;
         let row = &body[header.len() + 1..];
         let commas = row.iter().enumerate().filter(|(_, byte)| **byte == b',');
         let comma = commas.map(|(at, _)| at).nth(name.checked_sub(1)?)?;
