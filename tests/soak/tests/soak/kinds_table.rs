@@ -4,12 +4,13 @@ use microsoft_simulator::{Fault, SkuHolding};
 use std::{collections::BTreeSet, path::Path};
 
 /// Where the simulator reads the words of `--faults` and `--skus`.
-const SOURCES: [&str; 5] = [
+const SOURCES: [&str; 6] = [
     "faults.rs",
     "csv_faults.rs",
     "list_faults.rs",
     "evidence_faults.rs",
     "sku_holding.rs",
+    "value_faults.rs",
 ];
 
 fn file(path: &str) -> String {
