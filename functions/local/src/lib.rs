@@ -1,6 +1,7 @@
 //! The whole system in one process: the handlers that run as Lambda functions on AWS, on an
 //! embedded store, with a local vault, queue and schedule.
 
+mod allowed_hosts;
 pub mod api;
 pub mod command;
 pub mod data_dir;

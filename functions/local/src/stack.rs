@@ -1,8 +1,12 @@
 //! The running system: store, handlers, worker, timers and the HTTP server, started and stopped
 //! together.
 
-use crate::{DataDir, data_dir::Lock, embedded::Embedded, store_file, worker};
+use crate::{
+    DataDir, allowed_hosts, allowed_hosts::AllowedHosts, data_dir::Lock, embedded::Embedded,
+    store_file, worker,
+};
 use anyhow::Context;
+use axum::middleware;
 use muster_domain::Integration;
 use muster_platform::{
     Services, Store,
@@ -86,6 +90,7 @@ impl Stack {
             Some(url) => url,
             None => format!("http://localhost:{}", address.port()).parse()?,
         };
+        let hosts = AllowedHosts::new(address.ip(), &public_url);
         let (queue, receiver) = LocalQueue::new();
         let schedule = LocalSchedule::start(queue.clone());
         let services = Services {
@@ -122,7 +127,11 @@ impl Stack {
         let portal = Arc::new(portal);
         let callback = Arc::new(muster_oauth_callback::Context::new(services.clone()));
         let router = muster_portal::router(Arc::clone(&portal))
-            .merge(muster_oauth_callback::router(callback));
+            .merge(muster_oauth_callback::router(callback))
+            .layer(middleware::from_fn_with_state(
+                Arc::new(hosts),
+                allowed_hosts::layer,
+            ));
         let http = tokio::spawn(serve(listener, router, stopping));
         data.set_address(&format!("http://{address}"))?;
         Ok(Self {

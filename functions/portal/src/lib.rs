@@ -19,6 +19,7 @@ mod view;
 
 pub use auth::{Access, CODE_LIFE, CSRF_HEADER};
 pub use heavy_reads::HeavyReads;
+pub use problem::Problem;
 
 use axum::{Router, extract::DefaultBodyLimit, middleware};
 use muster_domain::cloud::Cloud;
@@ -94,7 +95,7 @@ pub fn router(context: Arc<Context>) -> Router {
         .merge(api::router(&context))
         .merge(pages::router(&context))
         // Said here, so that it stays below the layers when this router is merged with another.
-        .fallback(|| async { problem::Problem::no_such_path() })
+        .fallback(|| async { Problem::no_such_path() })
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .layer(middleware::from_fn_with_state(
             Arc::clone(&context),

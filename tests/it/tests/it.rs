@@ -16,6 +16,7 @@ mod it {
     mod every_credential;
     mod figures;
     mod first_light;
+    mod foreign_hosts;
     mod foreign_links;
     mod full_disk;
     mod indexes;
