@@ -13,6 +13,7 @@ mod openapi;
 mod pages;
 mod parameters;
 mod problem;
+mod record_path;
 mod records;
 mod response;
 mod view;
@@ -24,7 +25,7 @@ pub use problem::Problem;
 use axum::{Router, extract::DefaultBodyLimit, middleware};
 use muster_domain::cloud::Cloud;
 use muster_platform::{Services, oidc::Attempts, session::Sessions};
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 /// Nothing Muster takes is larger.
 const LARGEST_BODY: usize = 64 * 1024;
@@ -41,15 +42,15 @@ pub struct Context {
     sessions: Sessions,
     attempts: Attempts,
     exports: Option<export::ExportUrl>,
+    data_directory: Option<PathBuf>,
     content_security_policy: String,
 }
 
 impl Context {
     /// A context of these services, for those who have access.
     pub fn new(services: Services, access: Access) -> Self {
-        let secure = services.public_url.scheme() == "https";
-        let sessions = Sessions::new(services.portal_secret.clone(), secure);
-        let attempts = Attempts::new(services.portal_secret.clone(), secure);
+        let sessions = Sessions::new(services.portal_secret.clone(), &services.public_url);
+        let attempts = Attempts::new(services.portal_secret.clone(), &services.public_url);
         // Browsers apply form-action to where a form is redirected, too: the Authorize button
         // goes on to Microsoft's consent page.
         let mut sign_in: Vec<String> = Cloud::ALL
@@ -70,6 +71,7 @@ impl Context {
             sessions,
             attempts,
             exports: None,
+            data_directory: None,
             content_security_policy,
         }
     }
@@ -78,6 +80,10 @@ impl Context {
     #[must_use]
     pub fn beside_syncs(mut self) -> Self {
         self.heavy_reads = HeavyReads::beside_syncs();
+    /// The same, for data in this directory, which is named to whoever has to free some space.
+    #[must_use]
+    pub fn with_data_directory(mut self, path: PathBuf) -> Self {
+        self.data_directory = Some(path);
         self
     }
 

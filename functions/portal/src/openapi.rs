@@ -24,7 +24,12 @@ pub fn document() -> Value {
         "components": {
             "securitySchemes": {
                 "bearer": {"type": "http", "scheme": "bearer"},
-                "session": {"type": "apiKey", "in": "cookie", "name": "muster_session"},
+                "session": {
+                    "type": "apiKey",
+                    "in": "cookie",
+                    "name": "__Host-muster_session",
+                    "description": "Over http `muster_session`; where the address names a port, `_` and the port follow.",
+                },
                 "csrf": {
                     "type": "apiKey",
                     "in": "header",
@@ -49,6 +54,10 @@ fn describe(operation: &Operation) -> Value {
             "dataset" => json!({
                 "type": "string",
                 "enum": datasets::ALL.iter().map(|d| d.name).collect::<Vec<_>>(),
+            }),
+            "record" => json!({
+                "type": "string",
+                "description": "The record's `key`. One with other characters than letters, digits, `-`, `_` and `.` is sent as `~` and its base64url form without padding.",
             }),
             _ => json!({"type": "string"}),
         };

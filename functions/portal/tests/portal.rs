@@ -2,6 +2,7 @@
 
 mod data_dates;
 mod heavy_reads;
+mod record_addresses;
 mod support;
 
 mod portal {
@@ -77,7 +78,7 @@ async fn every_route_but_the_named_ones_asks_who_it_is() {
                     portal.with("accept", accept).bearer("a.b.c"),
                     portal
                         .with("accept", accept)
-                        .with("cookie", "muster_session=AAAA"),
+                        .with("cookie", "muster_session_8365=AAAA"),
                 ] {
                     let answer = stranger.send(method, &path, None).await;
                     assert_eq!(

@@ -8,7 +8,7 @@ use crate::{
     Context, heavy_reads, integrations,
     parameters::{Parameters, dataset, tenant},
     problem::Problem,
-    records,
+    record_path, records,
     view::DatasetView,
 };
 use axum::{
@@ -201,6 +201,7 @@ async fn one(
     State(context): State<Arc<Context>>,
     Path((id, name, key)): Path<(String, String, String)>,
 ) -> Result<Json<Value>, Problem> {
+    let key = record_path::decode(&key).unwrap_or_default();
     let (tenant, dataset) = (tenant(&id)?, dataset(&name)?);
     let view = about(&context, tenant, dataset).await?;
     let record = record(&context, tenant, dataset, &key).await?;

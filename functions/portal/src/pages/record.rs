@@ -11,7 +11,7 @@ use crate::{
     heavy_reads, integrations,
     parameters::{dataset, tenant},
     problem::Problem,
-    records,
+    record_path, records,
 };
 use axum::{
     extract::{Path, State},
@@ -24,13 +24,8 @@ use std::sync::Arc;
 
 /// A record's address.
 pub fn address(tenant: TenantId, dataset: &Dataset, key: &str) -> String {
-    // A key may hold a slash: that of a Microsoft's id in base64 often does.
-    let key: String = url::form_urlencoded::byte_serialize(key.as_bytes()).collect();
-    format!(
-        "{ASSETS}/{tenant}/{}/{}",
-        dataset.name,
-        key.replace('+', "%20")
-    )
+    let key = record_path::encode(key);
+    format!("{ASSETS}/{tenant}/{}/{key}", dataset.name)
 }
 
 /// The page.
@@ -39,6 +34,7 @@ pub async fn page(
     caller: Caller,
     Path((id, name, key)): Path<(String, String, String)>,
 ) -> Result<Response, Problem> {
+    let key = record_path::decode(&key).unwrap_or_default();
     let (tenant, dataset) = (tenant(&id)?, dataset(&name)?);
     let integration = integrations::find(&context, tenant).await?;
     let view = api::assets::about(&context, tenant, dataset).await?;

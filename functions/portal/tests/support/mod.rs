@@ -301,7 +301,7 @@ impl Portal {
         (tenant.to_string(), guid(name, 100).to_string())
     }
 
-    async fn put(&self, tenant: TenantId, dataset: &'static Dataset, objects: &[Value]) {
+    pub async fn put(&self, tenant: TenantId, dataset: &'static Dataset, objects: &[Value]) {
         let now = muster_platform::now();
         let records: Vec<Record> = objects
             .iter()
