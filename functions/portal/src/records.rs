@@ -28,7 +28,7 @@ impl From<BadQuery> for Problem {
         let name = match error {
             BadQuery::Cursor => return bad_cursor(),
             BadQuery::Limit => "limit",
-            BadQuery::Filter | BadQuery::NoCount { .. } => "filter",
+            BadQuery::Filter | BadQuery::NoCount { .. } | BadQuery::Comparison { .. } => "filter",
             BadQuery::NoColumn { .. } => "filter or sort",
         };
         Self::bad_parameter(name, error.to_string())

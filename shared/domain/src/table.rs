@@ -46,6 +46,14 @@ pub enum BadQuery {
         "a filter is `column operator value`, such as `account_enabled eq false` or `department contains sales`, joined by ` and `; the operators are eq, ne, gt, ge, lt, le, contains, starts, and the words `is absent`, `is present`; `counted as inactive_90_days` keeps what that count of the summary counts"
     )]
     Filter,
+    /// A comparison that no value of the column could ever meet.
+    #[error("{column} {takes}")]
+    Comparison {
+        /// The column.
+        column: &'static str,
+        /// What it can be compared with.
+        takes: &'static str,
+    },
     /// A limit out of range.
     #[error("limit is a whole number from 1 to 1000")]
     Limit,

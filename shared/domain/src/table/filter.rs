@@ -6,11 +6,11 @@ use super::{
     column,
 };
 use crate::{
-    Dataset, Record,
+    Dataset, Kind, Record,
     count::{Cells, Tally, columns_of},
     sku::Names,
 };
-use jiff::Timestamp;
+use jiff::{Timestamp, civil};
 use serde_json::Value;
 use std::cmp::Ordering;
 
@@ -96,6 +96,11 @@ pub(super) fn filters(
             if value.is_empty() && quoted.is_none() {
                 return Err(BadQuery::Filter);
             }
+            let of = dataset.columns.get(column).ok_or(BadQuery::Filter)?;
+            if let Some(takes) = mismatch(of.kind, operator, &value) {
+                let column = of.name;
+                return Err(BadQuery::Comparison { column, takes });
+            }
             Ok(Filter::Column(Comparison {
                 column,
                 operator,
@@ -103,6 +108,44 @@ pub(super) fn filters(
             }))
         })
         .collect()
+}
+
+/// Says what a column of this kind can be compared with, where it is not this: an answer without records
+/// would look like a fact.
+fn mismatch(kind: Kind, operator: Operator, value: &str) -> Option<&'static str> {
+    use Operator::{Contains, Eq, Ge, Gt, Le, Lt, Ne, Starts};
+    let ordered = matches!(operator, Gt | Ge | Lt | Le);
+    match kind {
+        Kind::Bool => {
+            let meant =
+                matches!(operator, Eq | Ne) && ["true", "false", "yes", "no"].contains(&value);
+            (!meant).then_some("is compared by eq or ne with true or false")
+        }
+        Kind::Integer | Kind::Decimal if !matches!(operator, Contains | Starts) => {
+            let number = value.parse::<f64>().is_ok_and(f64::is_finite);
+            (!number).then_some("is compared with a number")
+        }
+        Kind::Date | Kind::DateTime if !matches!(operator, Contains | Starts) => {
+            (!is_date(value)).then_some("is compared with a date, such as 2026-01-31")
+        }
+        Kind::Texts | Kind::Skus | Kind::Json if ordered && !value.is_empty() => {
+            Some("is a list, which is compared by eq, ne or contains")
+        }
+        _ => None,
+    }
+}
+
+/// Returns true for a time, a day, a month or a year.
+fn is_date(value: &str) -> bool {
+    let digits = |part: &str, many| part.len() == many && part.bytes().all(|b| b.is_ascii_digit());
+    let month = |value: &str| {
+        let parts = value.split_once('-');
+        parts.is_some_and(|(year, month)| digits(year, 4) && digits(month, 2))
+    };
+    digits(value, 4)
+        || month(value)
+        || value.parse::<civil::Date>().is_ok()
+        || value.to_uppercase().parse::<Timestamp>().is_ok()
 }
 
 /// Begins a filter that keeps the records that a count of the summary counts.

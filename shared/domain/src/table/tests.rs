@@ -211,3 +211,43 @@ fn what_cannot_be_asked_is_named() {
         );
     }
 }
+
+#[test]
+fn a_comparison_that_no_value_could_meet_is_refused() {
+    let asked = |filter: &str| {
+        let parameters = Parameters {
+            filter: Some(filter.into()),
+            ..Parameters::default()
+        };
+        Query::new(&USERS, &parameters, Timestamp::UNIX_EPOCH).map(|_| ())
+    };
+    for meant in [
+        "account_enabled eq true",
+        "account_enabled ne No",
+        "account_enabled is absent",
+        "created_date_time gt 2026-01-31",
+        "created_date_time ge 2026",
+        "created_date_time lt 2026-01",
+        "created_date_time le 2026-01-31T10:00:00Z",
+        "created_date_time starts 2026-0",
+        "assigned_licenses_sku_id gt ''",
+        "display_name gt m",
+    ] {
+        assert_eq!(asked(meant), Ok(()), "{meant}");
+    }
+    for nothing in [
+        "account_enabled eq maybe",
+        "account_enabled gt true",
+        "account_enabled contains r",
+        "created_date_time gt yesterday",
+        "created_date_time eq 31.01.2026",
+        "created_date_time eq 2026-13-01",
+        "assigned_licenses_sku_id gt 5",
+    ] {
+        let refused = asked(nothing);
+        assert!(
+            matches!(refused, Err(BadQuery::Comparison { .. })),
+            "{nothing}: {refused:?}"
+        );
+    }
+}
