@@ -80,6 +80,9 @@ impl Context {
     #[must_use]
     pub fn beside_syncs(mut self) -> Self {
         self.heavy_reads = HeavyReads::beside_syncs();
+        self
+    }
+
     /// The same, for data in this directory, which is named to whoever has to free some space.
     #[must_use]
     pub fn with_data_directory(mut self, path: PathBuf) -> Self {

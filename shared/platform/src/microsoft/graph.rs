@@ -6,7 +6,7 @@ use muster_domain::{
     fault::{self, Fault},
     tally,
 };
-use reqwest::{RequestBuilder, Response};
+use reqwest::{RequestBuilder, Response, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use std::{fs::File, time::Duration};
 use url::Url;
@@ -96,7 +96,7 @@ pub(super) async fn accepted(
         return whole(response, longest).await;
     }
     if status.is_redirection() {
-        return Err(foreign());
+        return Err(redirected(status));
     }
     let retry_after = response
         .headers()
@@ -127,9 +127,25 @@ pub(super) fn passing(error: reqwest::Error) -> Fault {
     Fault::Passing(wire_trouble(&error).to_owned())
 }
 
-pub(super) fn foreign() -> Fault {
+/// Returns true for an answer that leads elsewhere; 300 and 304 do not (RFC 9110, 15.4).
+pub(super) fn redirects(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 301..=303 | 307 | 308)
+}
+
+/// A 3xx answer that is not followed.
+fn redirected(status: StatusCode) -> Fault {
+    match redirects(status) {
+        true => foreign(status.as_u16()),
+        false => Fault::Refused {
+            status: status.as_u16(),
+            code: "an answer without content".to_owned(),
+        },
+    }
+}
+
+pub(super) fn foreign(status: u16) -> Fault {
     Fault::Refused {
-        status: 302,
+        status,
         code: "a redirect out of this tenant's cloud".to_owned(),
     }
 }
@@ -193,4 +209,27 @@ pub(super) async fn each_chunk(
         take(&chunk)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_leads_nowhere_is_no_redirect() {
+        for (status, leads) in [
+            (301, true),
+            (302, true),
+            (308, true),
+            (300, false),
+            (304, false),
+        ] {
+            let status = StatusCode::from_u16(status).expect("a status");
+            let Fault::Refused { status: told, code } = redirected(status) else {
+                panic!("{status}");
+            };
+            assert_eq!(told, status.as_u16());
+            assert_eq!(code.contains("redirect"), leads, "{status}: {code}");
+        }
+    }
 }

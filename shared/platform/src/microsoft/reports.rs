@@ -4,7 +4,7 @@ use super::{
     Microsoft,
     graph::{
         Answer, LONGEST_PAGE, accepted, asking, each_chunk, foreign, in_megabytes, passing,
-        quota_used,
+        quota_used, redirects,
     },
 };
 use muster_domain::{Dataset, cloud::Hosts, fault::Fault, http_status};
@@ -37,14 +37,15 @@ impl Microsoft {
         let http = self.http.client().map_err(passing)?;
         let response = asking(http.get(url), bearer).send().await;
         let response = response.map_err(passing)?;
-        if response.status().is_redirection() {
+        let status = response.status();
+        if redirects(status) {
             let location = response
                 .headers()
                 .get(reqwest::header::LOCATION)
                 .and_then(|l| l.to_str().ok());
             let url = hosts
                 .follow_report(location.unwrap_or_default())
-                .map_err(|_| foreign())?;
+                .map_err(|_| foreign(status.as_u16()))?;
             let response = http.get(url).send().await.map_err(passing)?;
             // The download link is short-lived: whatever is wrong with it, asking Graph for a new one may help.
             if !response.status().is_success() {

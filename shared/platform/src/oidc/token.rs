@@ -213,7 +213,7 @@ pub(super) fn check_access_token(
     check_always(claims, settings, now)?;
     let client_id = settings.client_id.as_str();
     let kind = claims.get("token_use").map(Value::as_str);
-    if kind.is_some_and(|kind| kind != Some("access")) {
+    if kind.is_some_and(|kind| kind != Some("access")) || is_id_token(claims) {
         return Err(NotProven::Audience);
     }
     let audiences = audiences(claims);
@@ -228,6 +228,14 @@ pub(super) fn check_access_token(
     } else {
         Err(NotProven::Audience)
     }
+}
+
+/// Returns true for claims that ID tokens alone carry (OpenID Connect Core 1.0, 3.1.3.6 and 15.5.2): every
+/// sign-in here asks for one with a nonce.
+fn is_id_token(claims: &Claims) -> bool {
+    ["nonce", "at_hash", "c_hash"]
+        .iter()
+        .any(|name| claims.contains_key(*name))
 }
 
 fn check_always(claims: &Claims, settings: &Settings, now: Timestamp) -> Result<(), NotProven> {

@@ -83,6 +83,14 @@ async fn a_token_of_entra_names_its_audience() -> Result<()> {
         let audience = matches!(refused, Err(BearerError::NotProven(NotProven::Audience)));
         assert!(audience, "{refused:?}");
     }
+    // An ID token of Entra ID has the same audience and roles, and no `token_use`.
+    for name in ["nonce", "at_hash", "c_hash"] {
+        let mut claims = claims(json!("muster"), json!(["manager"]));
+        claims[name] = json!("x");
+        let refused = oidc.bearer(&issuer.sign(claims), now).await;
+        let refused = matches!(refused, Err(BearerError::NotProven(NotProven::Audience)));
+        assert!(refused, "{name}");
+    }
     Ok(())
 }
 
