@@ -11,7 +11,7 @@ BODIES ?=
 N ?=
 BENCH ?= tables
 
-.PHONY: help demo test fmt clippy unit deny template bootstraps rehearsal-tools script-tools sizes conformance bench docs tools soak fuzz plant
+.PHONY: help demo test fmt clippy unit deny template bootstraps rehearsal-tools script-tools sizes advisories conformance bench docs tools soak fuzz plant
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | column -t -s "$$(printf '\t')"
@@ -102,6 +102,9 @@ $(CARGO_DENY):
 
 deny: $(CARGO_DENY) ## licences, bans and sources of every dependency
 	$(CARGO_DENY) --locked check bans licenses sources
+
+advisories: $(CARGO_DENY) ## known vulnerabilities of every dependency; fetches the database
+	$(CARGO_DENY) --locked check advisories
 
 conformance: ## BODIES=DIR: syncs a directory of recorded Graph bodies and compares every column
 	@test -n "$(BODIES)" || { echo "say which bodies: make conformance BODIES=DIR"; exit 2; }
