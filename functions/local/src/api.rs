@@ -7,6 +7,7 @@ use reqwest::{Method, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use std::{net::SocketAddr, time::Duration};
+use tempfile::TempDir;
 
 /// A caller of the API.
 #[derive(Debug, Clone)]
@@ -42,20 +43,42 @@ impl Api {
         let data = DataDir::open(at.data.clone(), "muster")?;
         if let Some(lock) = data.try_lock()? {
             drop(lock);
-            let options = StackOptions {
-                listen: SocketAddr::from(([127, 0, 0, 1], 0)),
-                public_url: None,
-                login_url: at.login_url.clone(),
-                graph_url: at.graph_url.clone(),
-                background: false,
-            };
-            let stack = Stack::start(&data, options).await?;
+            let stack = Stack::start(&data, for_one_command(at)).await?;
             return Ok((Self::of(&stack)?, Some(stack)));
         }
         let base = data
             .address()
             .context("another muster is just starting on this data directory; try again")?;
         Ok((Self::new(base, data.token("token")?)?, None))
+    }
+
+    /// The API of a data directory for a command that only reads. Where the directory is read-only, a copy
+    /// of it is read.
+    ///
+    /// # Errors
+    /// As [`Api::connect`], and when the directory cannot be copied.
+    pub async fn connect_to_read(at: &Where) -> anyhow::Result<Reading> {
+        let data = DataDir::open(at.data.clone(), "muster")?;
+        if !data.is_read_only() {
+            let (api, stack) = Self::connect(at).await?;
+            let copy = None;
+            return Ok(Reading { api, stack, copy });
+        }
+        let copy = tempfile::Builder::new()
+            .prefix("muster-")
+            .tempdir()
+            .context("cannot make a directory for a copy")?;
+        eprintln!(
+            "{} is read-only; a copy in {} is read.",
+            data.path().display(),
+            copy.path().display()
+        );
+        let stack = Stack::start(&data.copy_to(copy.path())?, for_one_command(at)).await?;
+        Ok(Reading {
+            api: Self::of(&stack)?,
+            stack: Some(stack),
+            copy: Some(copy),
+        })
     }
 
     /// Calls the API.
@@ -113,6 +136,35 @@ impl Api {
         }
         let problem: Value = response.json().await.unwrap_or_default();
         bail!("{}", problem_text(status, &problem));
+    }
+}
+
+/// The API for a command that only reads, and what was started for it.
+#[derive(Debug)]
+pub struct Reading {
+    /// The API.
+    pub api: Api,
+    stack: Option<Stack>,
+    copy: Option<TempDir>,
+}
+
+impl Reading {
+    /// Stops what was started, and removes the copy.
+    pub async fn stop(self) {
+        if let Some(stack) = self.stack {
+            stack.stop().await;
+        }
+        drop(self.copy);
+    }
+}
+
+fn for_one_command(at: &Where) -> StackOptions {
+    StackOptions {
+        listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+        public_url: None,
+        login_url: at.login_url.clone(),
+        graph_url: at.graph_url.clone(),
+        background: false,
     }
 }
 

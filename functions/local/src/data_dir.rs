@@ -1,11 +1,13 @@
 //! The data directory: the store's file, the vault, the API tokens; one process at a time.
 
+use crate::file_modes;
 use anyhow::{Context, bail};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use muster_platform::vault::{FileVault, replace};
 use secrecy::{ExposeSecret, SecretString};
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
+    io::ErrorKind,
     os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
 };
@@ -100,6 +102,33 @@ impl DataDir {
         self.vault()
     }
 
+    /// Makes every file that holds a secret its owner's alone.
+    ///
+    /// # Errors
+    /// When others may replace files of the directory, or a file is open to others and that cannot be
+    /// changed.
+    pub fn protect(&self) -> anyhow::Result<()> {
+        file_modes::refuse_shared(&self.path)?;
+        for name in [
+            "vault",
+            "token",
+            "viewer-token",
+            "muster.db",
+            "muster.db-wal",
+        ] {
+            file_modes::make_owners_alone(&self.path.join(name))?;
+        }
+        file_modes::make_owners_alone(&self.key_file()?)
+    }
+
+    /// The file of the vault's key.
+    fn key_file(&self) -> anyhow::Result<PathBuf> {
+        match &self.key_file {
+            Some(file) => Ok(file.clone()),
+            None => key_file(),
+        }
+    }
+
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
@@ -125,6 +154,40 @@ impl DataDir {
                 Err(error).with_context(|| format!("cannot lock {}", path.display()))
             }
         }
+    }
+
+    /// Copies what the store is read from into another directory, which shares the vault's key.
+    ///
+    /// # Errors
+    /// When a file cannot be copied.
+    pub fn copy_to(&self, directory: &Path) -> anyhow::Result<Self> {
+        for name in [
+            "muster.db",
+            "muster.db-wal",
+            "vault",
+            "token",
+            "viewer-token",
+        ] {
+            let (from, to) = (self.path.join(name), directory.join(name));
+            match fs::copy(&from, &to) {
+                Ok(_) => fs::set_permissions(&to, fs::Permissions::from_mode(0o600))?,
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                Err(error) => {
+                    let (from, to) = (from.display(), to.display());
+                    return Err(error).with_context(|| format!("cannot copy {from} to {to}"));
+                }
+            }
+        }
+        Ok(Self {
+            path: directory.to_owned(),
+            ..self.clone()
+        })
+    }
+
+    /// Returns true if nothing can be written into the directory, as on a disk that is mounted read-only.
+    pub fn is_read_only(&self) -> bool {
+        let opened = OpenOptions::new().append(true).open(self.path.join("lock"));
+        opened.is_err_and(|error| error.kind() == ErrorKind::ReadOnlyFilesystem)
     }
 
     /// Takes the directory for this process, or says who has it.
@@ -174,13 +237,9 @@ impl DataDir {
             .ok()
             .filter(|key| !key.is_empty())
             .map(SecretString::from);
-        let key_file = match &self.key_file {
-            Some(file) => file.clone(),
-            None => key_file()?,
-        };
         Ok(FileVault::open(
             self.path.join("vault"),
-            key_file,
+            self.key_file()?,
             key.as_ref(),
         )?)
     }
@@ -216,6 +275,10 @@ impl DataDir {
     /// When it cannot be written.
     pub fn set_address(&self, address: &str) -> anyhow::Result<()> {
         let path = self.path.join("address");
+        // On a full disk nothing can be written, and nothing needs to be.
+        if self.address().as_deref() == Some(address) {
+            return Ok(());
+        }
         replace(&path, address.as_bytes())
             .with_context(|| format!("cannot write {}", path.display()))
     }

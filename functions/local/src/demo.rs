@@ -1,7 +1,10 @@
 //! `muster demo`: three client tenants of a simulated Microsoft, connected, consented and synced
 //! by the same path that real ones take.
 
-use crate::{DataDir, Stack, StackOptions, api::Api, command::Demo, report, serve};
+use crate::{
+    DataDir, Stack, StackOptions, api::Api, command::Demo, open_files, report, serve,
+    signals::Signals,
+};
 use anyhow::{Context, bail};
 use indicatif::MultiProgress;
 use jiff::Timestamp;
@@ -17,6 +20,8 @@ const LATENCY: Duration = Duration::from_millis(40);
 const SEED: u64 = 365;
 
 pub(crate) async fn run(options: Demo) -> anyhow::Result<()> {
+    let mut signals = Signals::listen()?;
+    open_files::raise_limit();
     let data = DataDir::open(options.data, "muster-demo")?;
     let tenants = tenants();
     let simulator = Simulator::start(Options {
@@ -48,8 +53,9 @@ pub(crate) async fn run(options: Demo) -> anyhow::Result<()> {
             .iter()
             .map(|tenant| follow(&api, tenant, &simulator, &bars)),
     );
-    for integration in synced.await? {
-        report::print(&integration);
+    match signals.unless_stopped(synced).await {
+        Some(integrations) => integrations?.iter().for_each(report::print),
+        None => return stop(stack, simulator).await,
     }
     if !options.once {
         println!();
@@ -58,8 +64,12 @@ pub(crate) async fn run(options: Demo) -> anyhow::Result<()> {
             "Press Ctrl-C to stop. The data stays in {}.",
             data.path().display()
         );
-        serve::stopped().await?;
+        signals.stop().await;
     }
+    stop(stack, simulator).await
+}
+
+async fn stop(stack: Stack, simulator: Simulator) -> anyhow::Result<()> {
     stack.stop().await;
     simulator.stop().await;
     Ok(())

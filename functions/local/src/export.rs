@@ -9,11 +9,9 @@ use reqwest::Method;
 use std::io::Write;
 
 pub(crate) async fn run(options: Export) -> anyhow::Result<()> {
-    let (api, stack) = Api::connect(&options.at).await?;
-    let ended = export(&api, &options).await;
-    if let Some(stack) = stack {
-        stack.stop().await;
-    }
+    let reading = Api::connect_to_read(&options.at).await?;
+    let ended = export(&reading.api, &options).await;
+    reading.stop().await;
     ended
 }
 

@@ -7,11 +7,9 @@ use crate::{
 };
 
 pub(crate) async fn run(options: Integrations) -> anyhow::Result<()> {
-    let (api, stack) = Api::connect(&options.at).await?;
-    let listed = print(&api).await;
-    if let Some(stack) = stack {
-        stack.stop().await;
-    }
+    let reading = Api::connect_to_read(&options.at).await?;
+    let listed = print(&reading.api).await;
+    reading.stop().await;
     listed
 }
 

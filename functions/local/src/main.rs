@@ -2,7 +2,7 @@
 
 use clap::Parser;
 use muster::command::Command;
-use std::process::ExitCode;
+use std::{io::IsTerminal, process::ExitCode};
 use tracing_subscriber::EnvFilter;
 
 // Here a panic must fail one message and no more; the release profile is the Lambda bootstraps'.
@@ -17,6 +17,7 @@ async fn main() -> ExitCode {
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
         .init();
     match command.run().await {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,12 +1,13 @@
 //! `muster serve`.
 
-use crate::{DataDir, Stack, StackOptions, command::Serve};
+use crate::{DataDir, Stack, StackOptions, command::Serve, open_files, signals::Signals};
 use secrecy::ExposeSecret;
-use tokio::signal::unix::{SignalKind, signal};
 
 pub(crate) async fn run(options: Serve) -> anyhow::Result<()> {
+    let mut signals = Signals::listen()?;
+    open_files::raise_limit();
     let data = DataDir::open(options.at.data, "muster")?.starting_empty(options.start_empty);
-    let stack = Stack::start(
+    let starting = Stack::start(
         &data,
         StackOptions {
             listen: options.listen,
@@ -15,8 +16,10 @@ pub(crate) async fn run(options: Serve) -> anyhow::Result<()> {
             graph_url: options.at.graph_url,
             background: true,
         },
-    )
-    .await?;
+    );
+    let Some(stack) = signals.unless_stopped(starting).await.transpose()? else {
+        return Ok(());
+    };
     println!(
         "Muster is running. Its data is in {}.",
         data.path().display()
@@ -26,7 +29,7 @@ pub(crate) async fn run(options: Serve) -> anyhow::Result<()> {
         stack.services().redirect_uri()
     );
     print_doors(&stack);
-    stopped().await?;
+    signals.stop().await;
     println!("Stopping after the pages in hand …");
     stack.stop().await;
     Ok(())
@@ -36,14 +39,4 @@ pub(crate) async fn run(options: Serve) -> anyhow::Result<()> {
 pub(crate) fn print_doors(stack: &Stack) {
     println!("API token: {}", stack.token().expose_secret());
     println!("\nOpen {}\n", stack.sign_in_link());
-}
-
-/// Waits for Ctrl-C or SIGTERM.
-pub(crate) async fn stopped() -> anyhow::Result<()> {
-    let mut terminated = signal(SignalKind::terminate())?;
-    tokio::select! {
-        pressed = tokio::signal::ctrl_c() => pressed?,
-        _ = terminated.recv() => {}
-    }
-    Ok(())
 }

@@ -1,10 +1,11 @@
 //! `muster simulate`.
 
-use crate::{command::Simulate, serve};
+use crate::{command::Simulate, signals::Signals};
 use anyhow::Context;
 use microsoft_simulator::{Fault, Options, Simulator, SkuHolding, TenantOptions};
 
 pub(crate) async fn run(options: Simulate) -> anyhow::Result<()> {
+    let mut signals = Signals::listen()?;
     let skus = options.skus.as_deref().map(|name| {
         SkuHolding::example(name).with_context(|| format!("--skus: there is no example {name}"))
     });
@@ -46,7 +47,7 @@ pub(crate) async fn run(options: Simulate) -> anyhow::Result<()> {
         println!("  Application (client) ID  {}", tenant.client_id);
         println!("  Client secret            {}", tenant.client_secret);
     }
-    serve::stopped().await?;
+    signals.stop().await;
     simulator.stop().await;
     Ok(())
 }

@@ -3,7 +3,7 @@
 
 use crate::{
     DataDir, allowed_hosts, allowed_hosts::AllowedHosts, data_dir::Lock, embedded::Embedded,
-    store_file, worker,
+    http_server, http_server::Limits, reserve, store_file, worker,
 };
 use anyhow::Context;
 use axum::middleware;
@@ -60,8 +60,9 @@ pub struct Stack {
 
 /// How often credentials are looked at: what waits for an hour of the day is told in that hour.
 const LOOK_EVERY: Duration = Duration::from_secs(60 * 60);
-/// How long a stop waits for the pages in hand.
-const GRACE: Duration = Duration::from_secs(60);
+/// How long a stop waits for the pages in hand. Microsoft may be silent; whoever stops a service waits ten
+/// seconds at most, as Docker does, or kills it.
+const GRACE: Duration = Duration::from_secs(5);
 
 impl Stack {
     /// Starts everything on a data directory.
@@ -71,6 +72,8 @@ impl Stack {
     /// address cannot be listened on.
     pub async fn start(data: &DataDir, options: StackOptions) -> anyhow::Result<Self> {
         let lock = data.lock()?;
+        data.protect()?;
+        reserve::release_if_full(data.path());
         let mut vault = data.vault()?;
         if !data.has_store() {
             vault = data.empty_store(vault)?;
@@ -123,7 +126,9 @@ impl Stack {
         };
         let (token, viewer_token) = (data.token("token")?, data.token("viewer-token")?);
         let access = Access::new(Some(token.clone()), Some(viewer_token.clone()));
-        let portal = muster_portal::Context::new(services.clone(), access).beside_syncs();
+        let portal = muster_portal::Context::new(services.clone(), access)
+            .beside_syncs()
+            .with_data_directory(data.path().to_owned());
         let portal = Arc::new(portal);
         let callback = Arc::new(muster_oauth_callback::Context::new(services.clone()));
         let router = muster_portal::router(Arc::clone(&portal))
@@ -132,8 +137,14 @@ impl Stack {
                 Arc::new(hosts),
                 allowed_hosts::layer,
             ));
-        let http = tokio::spawn(serve(listener, router, stopping));
+        let http = tokio::spawn(http_server::serve(
+            listener,
+            router,
+            Limits::default(),
+            stopping,
+        ));
         data.set_address(&format!("http://{address}"))?;
+        reserve::keep(data.path());
         Ok(Self {
             services,
             portal,
@@ -275,17 +286,5 @@ async fn look_at_credentials(services: Services) {
             tracing::error!(%error, "credentials could not be looked at; tried again in an hour");
         }
         tokio::time::sleep(LOOK_EVERY).await;
-    }
-}
-
-async fn serve(listener: TcpListener, router: axum::Router, mut stopping: watch::Receiver<bool>) {
-    let until = async move {
-        stopping.wait_for(|stop| *stop).await.ok();
-    };
-    if let Err(error) = axum::serve(listener, router)
-        .with_graceful_shutdown(until)
-        .await
-    {
-        tracing::error!(%error, "the server stopped");
     }
 }

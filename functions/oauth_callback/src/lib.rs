@@ -36,10 +36,7 @@ pub struct Context {
 impl Context {
     /// A context over these services.
     pub fn new(services: Services) -> Self {
-        let sessions = Sessions::new(
-            services.portal_secret.clone(),
-            services.public_url.scheme() == "https",
-        );
+        let sessions = Sessions::new(services.portal_secret.clone(), &services.public_url);
         Self { services, sessions }
     }
 }

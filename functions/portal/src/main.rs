@@ -1,7 +1,7 @@
 //! The portal on AWS Lambda.
 
 use muster_platform::{
-    Services, lambda_environment,
+    Services, http_event, lambda_environment,
     oidc::{Oidc, Settings},
     tenant_sessions::Purpose,
 };
@@ -9,7 +9,7 @@ use muster_portal::{Access, Context, export::ExportUrl};
 use std::sync::Arc;
 
 #[tokio::main]
-async fn main() -> Result<(), lambda_http::Error> {
+async fn main() -> Result<(), http_event::Error> {
     lambda_environment::init_log();
     let services = Services::on_aws(Purpose::Manage)?;
     services.portal_secret.is_named()?;
@@ -18,5 +18,5 @@ async fn main() -> Result<(), lambda_http::Error> {
         Settings::from_env()?,
     ));
     let context = Context::new(services, access).with_exports(ExportUrl::from_env()?);
-    lambda_http::run(muster_portal::router(Arc::new(context))).await
+    http_event::run(muster_portal::router(Arc::new(context))).await
 }

@@ -4,7 +4,7 @@
 use crate::{Context, auth::Caller, pages, problem::Problem};
 use axum::{
     extract::{MatchedPath, Request, State},
-    http::{HeaderMap, HeaderName, HeaderValue, Method, header},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -28,7 +28,16 @@ pub async fn layer(State(context): State<Arc<Context>>, request: Request, next: 
     let mut response = next.run(request).await;
     let status = response.status();
     if status.is_client_error() || status.is_server_error() {
-        let found = response.extensions_mut().remove::<Problem>();
+        let mut found = response.extensions_mut().remove::<Problem>();
+        if let (Some(problem), Some(path)) = (&mut found, &context.data_directory)
+            && status == StatusCode::INSUFFICIENT_STORAGE
+        {
+            problem.detail.push_str(&format!(
+                " The data is in {}; old logs and copies on the same disk may go, the files in this directory may not.",
+                path.display()
+            ));
+            response = problem.clone().into_response();
+        }
         let is_page = is_html(response.headers());
         match found {
             // The framework's own answers say how Rust types failed to match: not for callers.
@@ -56,6 +65,10 @@ pub async fn layer(State(context): State<Arc<Context>>, request: Request, next: 
         HeaderName::from_static("cross-origin-opener-policy"),
         "same-origin",
     );
+    if context.services.public_url.scheme() == "https" {
+        // A year, as long as browsers' own lists ask for (RFC 6797, 6.1).
+        set(header::STRICT_TRANSPORT_SECURITY, "max-age=31536000");
+    }
     if let Ok(policy) = HeaderValue::from_str(&context.content_security_policy) {
         headers.insert(header::CONTENT_SECURITY_POLICY, policy);
     }

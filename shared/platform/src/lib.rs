@@ -13,6 +13,7 @@ pub mod consent;
 pub mod damage;
 pub mod disconnect;
 pub mod http;
+pub mod http_event;
 pub mod lambda_environment;
 pub mod licenses;
 pub mod metrics;

@@ -5,6 +5,7 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use jiff::{SignedDuration, Timestamp};
 use muster_domain::clock_ahead;
 use serde::{Deserialize, Serialize};
+use url::Url;
 
 /// What a caller may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -33,18 +34,17 @@ pub struct Session {
 #[derive(Debug)]
 pub struct Sessions {
     secret: PortalSecret,
-    secure: bool,
+    cookie: CookieName,
 }
-
-const COOKIE: &str = "muster_session";
 const PURPOSE: &str = "muster session cookie 1";
 const LIFE: SignedDuration = SignedDuration::from_hours(12);
 
 impl Sessions {
-    /// Sessions sealed with the key of this secret, which is read when a session is first made or
-    /// opened; `secure` where the pages are served over TLS.
-    pub fn new(secret: PortalSecret, secure: bool) -> Self {
-        Self { secret, secure }
+    /// Sessions of the pages at this address, sealed with the key of this secret, which is read when a
+    /// session is first made or opened.
+    pub fn new(secret: PortalSecret, public_url: &Url) -> Self {
+        let cookie = CookieName::new("muster_session", public_url);
+        Self { secret, cookie }
     }
 
     /// A new session.
@@ -65,17 +65,12 @@ impl Sessions {
         let key = self.secret.sealing_key().await?;
         let plain = serde_json::to_vec(session).unwrap_or_default();
         let value = BASE64_URL_SAFE_NO_PAD.encode(key.seal(PURPOSE, &plain));
-        let secure = if self.secure { "; Secure" } else { "" };
-        Ok(format!(
-            "{COOKIE}={value}; Path=/; Max-Age={}; HttpOnly; SameSite=Lax{secure}",
-            LIFE.as_secs()
-        ))
+        Ok(self.cookie.set(&value, LIFE.as_secs()))
     }
 
     /// The `Set-Cookie` value that ends a session.
     pub fn clear_cookie(&self) -> String {
-        let secure = if self.secure { "; Secure" } else { "" };
-        format!("{COOKIE}=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax{secure}")
+        self.cookie.set("", 0)
     }
 
     /// The session that a `Cookie` header carries, unless it ended or was not sealed here. The key
@@ -88,7 +83,7 @@ impl Sessions {
         cookies: &str,
         now: Timestamp,
     ) -> Result<Option<Session>, PortalSecretError> {
-        let value = cookie(cookies, COOKIE).filter(|value| !value.is_empty());
+        let value = self.cookie.read(cookies).filter(|value| !value.is_empty());
         let Some(sealed) = value.and_then(|v| BASE64_URL_SAFE_NO_PAD.decode(v).ok()) else {
             return Ok(None);
         };
@@ -101,11 +96,44 @@ impl Sessions {
     }
 }
 
-/// The value of a cookie within a `Cookie` header.
-pub(crate) fn cookie<'a>(cookies: &'a str, name: &str) -> Option<&'a str> {
-    cookies
-        .split(';')
-        .find_map(|c| c.trim().strip_prefix(name)?.strip_prefix('='))
+/// The name of a cookie, and the attributes it is set with.
+#[derive(Debug)]
+pub(crate) struct CookieName {
+    name: String,
+    secure: bool,
+}
+
+impl CookieName {
+    /// The name for the pages at this address. Cookies are not kept apart by port, so it carries the port:
+    /// two installations on one machine do not sign each other's people out. Over TLS it carries the
+    /// prefix with which a browser takes it from this host alone
+    /// (<https://developer.mozilla.org/docs/Web/HTTP/Reference/Headers/Set-Cookie#cookie_prefixes>).
+    pub(crate) fn new(name: &str, public_url: &Url) -> Self {
+        let secure = public_url.scheme() == "https";
+        let prefix = if secure { "__Host-" } else { "" };
+        let port = public_url.port().map(|port| format!("_{port}"));
+        Self {
+            name: format!("{prefix}{name}{}", port.unwrap_or_default()),
+            secure,
+        }
+    }
+
+    /// A `Set-Cookie` value that holds for so many seconds. `Lax`, since Microsoft and an issuer send
+    /// the browser back by a link, which `Strict` would keep the cookie from.
+    pub(crate) fn set(&self, value: &str, seconds: i64) -> String {
+        let secure = if self.secure { "; Secure" } else { "" };
+        format!(
+            "{}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}",
+            self.name
+        )
+    }
+
+    /// The value within a `Cookie` header.
+    pub(crate) fn read<'a>(&self, cookies: &'a str) -> Option<&'a str> {
+        cookies
+            .split(';')
+            .find_map(|c| c.trim().strip_prefix(self.name.as_str())?.strip_prefix('='))
+    }
 }
 
 #[cfg(test)]
@@ -114,7 +142,8 @@ mod tests {
     use crate::seal::KeyBytes;
 
     fn sessions(key: u8) -> Sessions {
-        Sessions::new(PortalSecret::given(&KeyBytes([key; 32])), false)
+        let url = "http://localhost:8365".parse().expect("a URL");
+        Sessions::new(PortalSecret::given(&KeyBytes([key; 32])), &url)
     }
 
     #[tokio::test]
@@ -130,7 +159,22 @@ mod tests {
         );
         assert_eq!(own.read(cookie, session.expires_at).await?, None);
         assert_eq!(sessions(2).read(cookie, now).await?, None);
-        assert_eq!(own.read("muster_session=", now).await?, None);
+        assert_eq!(own.read("muster_session_8365=", now).await?, None);
         Ok(())
+    }
+
+    #[test]
+    fn a_cookie_belongs_to_one_installation() {
+        let name = |url: &str| CookieName::new("a", &url.parse().expect("a URL")).name;
+        assert_eq!(name("http://localhost:8365"), "a_8365");
+        assert_ne!(name("http://localhost:8365"), name("http://localhost:9000"));
+        assert_eq!(name("https://muster.example.com"), "__Host-a");
+        let over_tls = CookieName::new("a", &"https://x.example".parse().expect("a URL"));
+        let set = over_tls.set("v", 60);
+        assert!(
+            set.starts_with("__Host-a=v; Path=/; ") && set.ends_with("; Secure"),
+            "{set}"
+        );
+        assert_eq!(over_tls.read("a=wrong; __Host-a=v"), Some("v"));
     }
 }

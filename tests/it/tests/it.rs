@@ -30,11 +30,14 @@ mod it {
     mod policy;
     mod ports;
     mod refused_requests;
+    mod read_only;
     mod renewal;
+    mod restore;
     mod script_names;
     mod script_parsers;
     mod setup;
     mod sign_in;
+    mod signals;
     mod signed_in;
     mod tidy;
     mod unreadable;

@@ -19,13 +19,7 @@ impl From<StoreError> for Problem {
                 "It is there already",
                 "It is stored already.",
             ),
-            StoreError::DiskFull => {
-                tracing::error!("the disk is full");
-                Self::new(
-                    StatusCode::INSUFFICIENT_STORAGE,
-                    "The disk that holds the data is full; free some space and try again, nothing stored so far is lost.",
-                )
-            }
+            StoreError::DiskFull => disk_full(),
             StoreError::Unavailable(_) => {
                 tracing::error!(%error, "the store did not answer");
                 unavailable("The store did not answer. Try again in a moment.")
@@ -54,6 +48,14 @@ impl From<RequestError> for Problem {
     }
 }
 
+fn disk_full() -> Problem {
+    tracing::error!("the disk is full");
+    Problem::new(
+        StatusCode::INSUFFICIENT_STORAGE,
+        "The disk that holds the data is full; free some space and try again, nothing stored so far is lost.",
+    )
+}
+
 fn unavailable(detail: &str) -> Problem {
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail).with_header(header::RETRY_AFTER, "5")
 }
@@ -62,6 +64,7 @@ impl From<VaultError> for Problem {
     fn from(error: VaultError) -> Self {
         tracing::error!(%error, "the vault failed");
         match error {
+            VaultError::DiskFull { .. } => disk_full(),
             VaultError::Unavailable(_) => {
                 unavailable("The vault of client secrets did not answer. Try again in a moment.")
             }
@@ -229,7 +232,12 @@ mod tests {
         let problem = Problem::from(StoreError::Unavailable("ValidationException pk".into()));
         assert_eq!(problem.status, StatusCode::SERVICE_UNAVAILABLE);
         assert!(!problem.detail.contains("Validation"));
-        let problem = Problem::from(StoreError::DiskFull);
-        assert_eq!(problem.status.as_u16(), 507);
+        let vault = VaultError::DiskFull {
+            path: "/home/somebody/vault".into(),
+        };
+        for problem in [Problem::from(StoreError::DiskFull), Problem::from(vault)] {
+            assert_eq!(problem.status.as_u16(), 507);
+            assert!(problem.detail.contains("free some space"));
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     portal_secret::{PortalSecret, PortalSecretError},
-    session::cookie,
+    session::CookieName,
 };
 use aws_lc_rs::{constant_time, digest};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use muster_domain::clock_ahead;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
+use url::Url;
 
 /// What a sign-in began with. Its callback must come to the browser that holds it.
 #[derive(Debug)]
@@ -72,20 +73,19 @@ impl Attempt {
 #[derive(Debug)]
 pub struct Attempts {
     secret: PortalSecret,
-    secure: bool,
+    cookie: CookieName,
 }
 
-const COOKIE: &str = "muster_sign_in";
 const PURPOSE: &str = "muster sign-in cookie 1";
 
 impl Attempts {
-    /// Attempts sealed with the key of this secret; `secure` where pages are served over TLS.
-    pub fn new(secret: PortalSecret, secure: bool) -> Self {
-        Self { secret, secure }
+    /// Attempts to sign in to the pages at this address, sealed with the key of this secret.
+    pub fn new(secret: PortalSecret, public_url: &Url) -> Self {
+        let cookie = CookieName::new("muster_sign_in", public_url);
+        Self { secret, cookie }
     }
 
-    /// The `Set-Cookie` value of an attempt. Lax, since the issuer sends the browser back by a
-    /// link, which Strict would keep the cookie from.
+    /// The `Set-Cookie` value of an attempt.
     ///
     /// # Errors
     /// When there is no key to seal it with.
@@ -100,19 +100,12 @@ impl Attempts {
         let plain = serde_json::to_vec(&written).unwrap_or_default();
         let key = self.secret.sealing_key().await?;
         let value = BASE64_URL_SAFE_NO_PAD.encode(key.seal(PURPOSE, &plain));
-        Ok(self.cookie(&value, LIFE.as_secs()))
+        Ok(self.cookie.set(&value, LIFE.as_secs()))
     }
 
     /// The `Set-Cookie` value that ends an attempt.
     pub fn clear_cookie(&self) -> String {
-        self.cookie("", 0)
-    }
-
-    fn cookie(&self, value: &str, seconds: i64) -> String {
-        let secure = if self.secure { "; Secure" } else { "" };
-        format!(
-            "{COOKIE}={value}; Path=/sign-in; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}"
-        )
+        self.cookie.set("", 0)
     }
 
     /// The attempt that a `Cookie` header carries, unless it was not sealed here.
@@ -120,7 +113,7 @@ impl Attempts {
     /// # Errors
     /// When there is no key to open it with.
     pub async fn read(&self, cookies: &str) -> Result<Option<Attempt>, PortalSecretError> {
-        let value = cookie(cookies, COOKIE).filter(|value| !value.is_empty());
+        let value = self.cookie.read(cookies).filter(|value| !value.is_empty());
         let Some(sealed) = value.and_then(|v| BASE64_URL_SAFE_NO_PAD.decode(v).ok()) else {
             return Ok(None);
         };
@@ -156,11 +149,11 @@ mod tests {
     #[tokio::test]
     async fn an_attempt_is_its_own_states_for_ten_minutes() -> Result<(), PortalSecretError> {
         let secret = PortalSecret::given(&KeyBytes([1; 32]));
-        let attempts = Attempts::new(secret, true);
+        let attempts = Attempts::new(secret, &"https://muster.example".parse().expect("a URL"));
         let now = crate::now();
         let attempt = Attempt::new("/assets", now);
         let cookie = attempts.set_cookie(&attempt).await?;
-        assert!(cookie.ends_with("; Path=/sign-in; Max-Age=600; HttpOnly; SameSite=Lax; Secure"));
+        assert!(cookie.ends_with("; Path=/; Max-Age=600; HttpOnly; SameSite=Lax; Secure"));
         let read = attempts.read(cookie.split(';').next().unwrap_or_default());
         let read = read.await?.expect("it is read back");
         assert_eq!(read.next, "/assets");

@@ -269,9 +269,13 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
 }
 
 fn trouble(path: &Path, error: &io::Error) -> VaultError {
-    VaultError::Io {
-        path: path.display().to_string(),
-        problem: error.to_string(),
+    let path = path.display().to_string();
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => VaultError::DiskFull { path },
+        _ => VaultError::Io {
+            path,
+            problem: error.to_string(),
+        },
     }
 }
 
@@ -279,6 +283,16 @@ fn trouble(path: &Path, error: &io::Error) -> VaultError {
 mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn a_full_disk_is_told_apart() {
+        let told = |kind: io::ErrorKind| trouble(Path::new("vault"), &kind.into());
+        for kind in [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded] {
+            assert!(matches!(told(kind), VaultError::DiskFull { .. }), "{kind}");
+        }
+        let denied = told(io::ErrorKind::PermissionDenied);
+        assert!(matches!(denied, VaultError::Io { .. }), "{denied}");
+    }
 
     fn tenant() -> TenantId {
         "6f1c0c5e-0b7a-4a4f-9c55-2f6d8f0a1b2c"

@@ -53,6 +53,14 @@ pub enum VaultError {
         /// What the operating system says.
         problem: String,
     },
+    /// The disk that holds the file is full.
+    #[error(
+        "the disk that holds {path} is full; free some space and try again, nothing stored so far is lost"
+    )]
+    DiskFull {
+        /// The file.
+        path: String,
+    },
     /// Secrets Manager did not answer, or refused.
     #[error("Secrets Manager did not answer: {0}")]
     Unavailable(String),

@@ -250,6 +250,32 @@ async fn the_portal_answers_api_gateway() -> Result<()> {
     Ok(())
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hostile_request_ends_no_environment() -> Result<()> {
+    for package in [
+        "muster-portal",
+        "muster-oauth-callback",
+        "muster-portal-export",
+    ] {
+        let mut function = Function::start(package).await?;
+        for query in ["a=\"", "a=<b>", "a b", "\u{7f}", "a=%zz", "a#b", "é"] {
+            for path in ["/", "/no such#path?", "//x:99999/", "/%zz", "/\u{0}", ""] {
+                let answer = function.invoke(http(path, query)).await?;
+                // A streamed response begins with its prelude, and is not read here.
+                let status = answer["statusCode"].as_u64();
+                assert!(
+                    status.is_none_or(|status| (200..500).contains(&status)),
+                    "{package} {path:?} {query:?}: {answer}"
+                );
+            }
+        }
+        let mut odd = http("/", "");
+        odd["headers"] = json!({"host": "x:99999", "x-forwarded-proto": "a b"});
+        function.invoke(odd).await?;
+    }
+    Ok(())
+}
+
 /// A Security Token Service that lets any role be assumed.
 async fn security_token_service() -> Result<String> {
     const ANSWER: &str = r#"<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">

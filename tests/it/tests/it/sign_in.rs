@@ -24,7 +24,13 @@ fn location(response: &Response) -> Result<String> {
 
 fn cookie(response: &Response, name: &str) -> Result<String> {
     let mut cookies = response.headers().get_all(header::SET_COOKIE).iter();
-    let found = cookies.find_map(|value| value.to_str().ok().filter(|v| v.starts_with(name)));
+    let found = cookies.find_map(|value| {
+        let value = value.to_str().ok()?;
+        let set = value.split('=').next()?;
+        let bare = set.strip_prefix("__Host-").unwrap_or(set);
+        let port = bare.strip_prefix(name)?.trim_start_matches('_');
+        port.bytes().all(|b| b.is_ascii_digit()).then_some(value)
+    });
     Ok(found
         .with_context(|| format!("a cookie {name}"))?
         .to_owned())
@@ -66,9 +72,9 @@ async fn assert_refused(
 ) -> Result<()> {
     let answer = browser.hop(back).await?;
     let found = answer.status().as_u16();
-    let ends = cookie(&answer, "muster_sign_in=")?;
+    let ends = cookie(&answer, "muster_sign_in")?;
     assert!(ends.contains("Max-Age=0"), "the attempt is used up: {ends}");
-    assert!(cookie(&answer, "muster_session=").is_err());
+    assert!(cookie(&answer, "muster_session").is_err());
     let page = answer.text().await?;
     assert_eq!(found, status, "{page}");
     assert!(page.contains(says), "{says}: {page}");
@@ -108,16 +114,16 @@ async fn a_manager_signs_in_and_lands_where_they_were_going() -> Result<()> {
     assert_eq!(issuer.asked_at_all(), 0);
 
     let started = browser.hop(&format!("{}{door}", portal.url)).await?;
-    let attempt = cookie(&started, "muster_sign_in=")?;
+    let attempt = cookie(&started, "muster_sign_in")?;
     assert!(
-        attempt.ends_with("; Path=/sign-in; Max-Age=600; HttpOnly; SameSite=Lax"),
+        attempt.ends_with("; Path=/; Max-Age=600; HttpOnly; SameSite=Lax"),
         "{attempt}"
     );
     let authorized = browser.hop(&location(&started)?).await?;
     let landed = browser.hop(&location(&authorized)?).await?;
     assert_eq!(landed.status(), StatusCode::SEE_OTHER);
     assert_eq!(location(&landed)?, wanted);
-    let session = cookie(&landed, "muster_session=")?;
+    let session = cookie(&landed, "muster_session")?;
     assert!(
         session.ends_with("; Path=/; Max-Age=43200; HttpOnly; SameSite=Lax"),
         "{session}"
@@ -172,8 +178,15 @@ async fn over_tls_the_cookies_are_secure_and_a_secret_is_sent_as_the_issuer_take
             let back = back.replace("https://muster.example", &portal.url);
             if good {
                 let landed = browser.hop(&back).await?;
-                assert!(cookie(&landed, "muster_session=")?.ends_with("; Secure"));
-                assert!(cookie(&landed, "muster_sign_in=")?.ends_with("; Secure"));
+                for name in ["muster_session", "muster_sign_in"] {
+                    let set = cookie(&landed, name)?;
+                    assert!(
+                        set.starts_with("__Host-") && set.ends_with("; Secure"),
+                        "{set}"
+                    );
+                }
+                let hsts = landed.headers().get(header::STRICT_TRANSPORT_SECURITY);
+                assert!(hsts.is_some(), "{:?}", landed.headers());
             } else {
                 assert_refused(&browser, &portal, &back, 502, "invalid_client").await?;
             }
