@@ -29,8 +29,8 @@ mod it {
     mod passing_trouble;
     mod policy;
     mod ports;
-    mod refused_requests;
     mod read_only;
+    mod refused_requests;
     mod renewal;
     mod restore;
     mod script_names;
