@@ -37,6 +37,7 @@ pub async fn choices(services: &Services) -> Result<Choices, StoreError> {
 }
 
 /// Stores a choice for a SKU, of every client; `None` takes it back. Each client's next sync counts by it.
+/// The part number names a SKU that Microsoft's published table lacks.
 ///
 /// # Errors
 /// When it is not stored.
@@ -44,10 +45,14 @@ pub async fn choose(
     services: &Services,
     sku: Uuid,
     choice: Option<Choice>,
+    part_number: Option<&str>,
 ) -> Result<Choices, ChoiceError> {
     let mut control: Control<Choices> = services.store.control(TenantId::ACCOUNT, CHOICES).await?;
     if !control.value.choose(sku, choice) {
         return Err(ChoiceError::TooMany);
+    }
+    if let Some(part_number) = part_number {
+        control.value.call(sku, part_number);
     }
     let store = &services.store;
     let stored = store.put_control(TenantId::ACCOUNT, CHOICES, &mut control);

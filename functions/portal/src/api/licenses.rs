@@ -15,10 +15,7 @@ use axum::{
     routing::{get, put},
 };
 use bytes::Bytes;
-use muster_domain::{
-    licenses::{Choice, Choices, Line},
-    sku,
-};
+use muster_domain::licenses::{Choice, Choices, Line};
 use muster_platform::licenses;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -71,24 +68,23 @@ async fn choose(
     let sku = Uuid::try_parse(&id).map_err(|_| {
         Problem::not_found("A SKU ID is a GUID, as the column sku_id of subscribed_skus has it.")
     })?;
-    let mut body = Body::read(&headers, &bytes, &["choice"])?;
+    let mut body = Body::read(&headers, &bytes, &["choice", "part_number"])?;
     let word = body.text("choice").unwrap_or_default();
     let choice = Choice::find(&word);
     if choice.is_none() && word != AUTOMATIC {
         body.wrong("choice", "Give count, leave_out or automatic.");
     }
+    let part_number = body.text("part_number");
     body.finish()?;
-    let choices = licenses::choose(&context.services, sku, choice).await?;
+    let choices = licenses::choose(&context.services, sku, choice, part_number.as_deref());
+    let choices = choices.await?;
     Ok(Json(tell(&choices)))
 }
 
 fn tell(choices: &Choices) -> Value {
     let items: Vec<Value> = choices
         .each()
-        .map(|(id, choice)| {
-            let name = sku::name(&id.to_string());
-            json!({"sku_id": id, "name": name, "choice": choice})
-        })
+        .map(|(id, choice)| json!({"sku_id": id, "name": choices.name(id), "choice": choice}))
         .collect();
     json!({"items": items})
 }

@@ -576,12 +576,17 @@ fn licenses() -> Value {
 
 fn list_of_choices() -> Value {
     object(json!({"items": {"type": "array", "items": object(json!({
-        "sku_id": guid(), "name": maybe(text()), "choice": words(["count", "leave_out"]),
+        "sku_id": guid(), "name": text(), "choice": words(["count", "leave_out"]),
     }))}}))
 }
 
 fn license_choice() -> Value {
-    object(json!({"choice": words(["count", "leave_out", "automatic"])}))
+    let mut schema = object(json!({"choice": words(["count", "leave_out", "automatic"])}));
+    schema["properties"]["part_number"] = json!({
+        "type": "string",
+        "description": "The name of a SKU that Microsoft's published table lacks.",
+    });
+    schema
 }
 
 fn recorded_change() -> Value {

@@ -33,9 +33,12 @@ pub async fn page(
         pairs.find_map(|(name, value)| (name == wanted).then(|| value.into_owned()))
     };
     let choices = licenses::choices(&context.services).await?;
-    let typed = get("sku").unwrap_or_default();
+    let asked = Asked {
+        sku: get("sku").unwrap_or_default(),
+        part_number: get("part_number").unwrap_or_default(),
+    };
     let notice = layout::notice(get("done").as_deref());
-    let content = content(&choices, &caller, &notice, &typed, None);
+    let content = content(&choices, &caller, &notice, &asked, None);
     Ok(layout::answer(
         "Licenses",
         Place::Licenses,
@@ -44,11 +47,19 @@ pub async fn page(
     ))
 }
 
+/// The SKU that a choice is made for.
+struct Asked {
+    /// What stands in the field.
+    sku: String,
+    /// What a client calls it.
+    part_number: String,
+}
+
 fn content(
     choices: &Choices,
     caller: &Caller,
     notice: &Markup,
-    typed: &str,
+    asked: &Asked,
     error: Option<&str>,
 ) -> Markup {
     html! {
@@ -59,7 +70,7 @@ fn content(
         } }
         div.cards {
             (chosen(choices, caller))
-            (choose(caller, typed, error))
+            (choose(caller, asked, error))
         }
     }
 }
@@ -67,11 +78,7 @@ fn content(
 fn chosen(choices: &Choices, caller: &Caller) -> Markup {
     let mut rows: Vec<(String, Uuid, Choice)> = choices
         .each()
-        .map(|(id, choice)| {
-            let id_text = id.to_string();
-            let name = sku::name(&id_text).map_or_else(|| id_text.clone(), str::to_owned);
-            (name, id, choice)
-        })
+        .map(|(id, choice)| (choices.name(id), id, choice))
         .collect();
     rows.sort_by_cached_key(|(name, ..)| collation::sort_key(name));
     html! {
@@ -96,7 +103,7 @@ fn chosen(choices: &Choices, caller: &Caller) -> Markup {
     }
 }
 
-fn choose(caller: &Caller, typed: &str, error: Option<&str>) -> Markup {
+fn choose(caller: &Caller, asked: &Asked, error: Option<&str>) -> Markup {
     html! {
         form.card method="post" action=(LICENSES) {
             (layout::csrf(caller))
@@ -104,8 +111,12 @@ fn choose(caller: &Caller, typed: &str, error: Option<&str>) -> Markup {
             div.field class=[error.map(|_| "wrong")] {
                 label for="sku" { "SKU" }
                 p.hint #sku-hint { "The SKU ID or the part number that Microsoft's table has, such as SPB." }
-                input.mono #sku name="sku" value=(typed) maxlength="200" autocomplete="off" spellcheck="false" required aria-describedby="sku-hint";
+                input.mono #sku name="sku" value=(asked.sku) maxlength="200" autocomplete="off" spellcheck="false" required aria-describedby="sku-hint";
                 @if let Some(error) = error { p.error role="alert" { (error) } }
+                @if !asked.part_number.is_empty() {
+                    input type="hidden" name="part_number" value=(asked.part_number);
+                    p.muted.small { (asked.part_number) }
+                }
             }
             div.field {
                 label for="choice" { "Its licenses" }
@@ -124,21 +135,25 @@ pub async fn submit(
     caller: Caller,
     mut form: Form,
 ) -> Result<Response, Problem> {
-    let typed = form.take("sku");
+    let asked = Asked {
+        sku: form.take("sku"),
+        part_number: form.take("part_number"),
+    };
     let choice = match form.get("choice") {
         "automatic" => None,
         word => Some(
             Choice::find(word).ok_or_else(|| Problem::bad_request("Choose one of the answers."))?,
         ),
     };
-    let Some(id) = sku::id_of(&typed) else {
+    let Some(id) = sku::id_of(&asked.sku) else {
         let choices = licenses::choices(&context.services).await?;
         let error =
             "No SKU has this ID or part number. Copy the SKU ID from the client's licenses.";
-        let content = content(&choices, &caller, &html! {}, &typed, Some(error));
+        let content = content(&choices, &caller, &html! {}, &asked, Some(error));
         let page = layout::page("Licenses", Place::Licenses, Some(&caller), &content);
         return Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response());
     };
-    licenses::choose(&context.services, id, choice).await?;
+    let part_number = Some(asked.part_number.as_str()).filter(|name| !name.is_empty());
+    licenses::choose(&context.services, id, choice, part_number).await?;
     Ok(Redirect::to(&format!("{LICENSES}?done=saved")).into_response())
 }

@@ -9,7 +9,9 @@ use maud::{Markup, html};
 use muster_domain::{
     TenantId,
     licenses::{Class, Line, Totals},
+    sku,
 };
+use uuid::Uuid;
 
 /// The section; `trials` says what tells trials from licenses that were bought.
 pub(super) fn section(tenant: TenantId, held: &Held, trials: &str, caller: &Caller) -> Markup {
@@ -88,7 +90,7 @@ fn row(line: &Line, caller: &Caller) -> Markup {
             }
             @if caller.manages() {
                 td { @if let Some(id) = line.sku_id {
-                    a.plain.small href=(format!("{LICENSES}?sku={id}")) aria-label=(format!("Choose whether {} counts", line.name)) { "Choose" }
+                    a.plain.small href=(choice_link(id, &line.name)) aria-label=(format!("Choose whether {} counts", line.name)) { "Choose" }
                 } }
             }
         }
@@ -120,4 +122,14 @@ fn sum(totals: &Totals, caller: &Caller) -> Markup {
 
 fn flagged(n: Option<u64>) -> Markup {
     html! { span class=[n.is_some_and(|n| n > 0).then_some("warn")] { (known(n)) } }
+}
+
+/// The address of the choice for a SKU, with the name that this client has for it where no other is known.
+fn choice_link(id: Uuid, name: &str) -> String {
+    let known = sku::name(&id.to_string()).is_some() || name == id.to_string();
+    let part_number: String = url::form_urlencoded::byte_serialize(name.as_bytes()).collect();
+    match known {
+        true => format!("{LICENSES}?sku={id}"),
+        false => format!("{LICENSES}?sku={id}&part_number={part_number}"),
+    }
 }

@@ -89,3 +89,25 @@ async fn choices_about_licenses_are_listed_by_name() {
     let places = sorted.map(|name| page.find(name).expect(name));
     assert!(places.is_sorted(), "{places:?}");
 }
+
+#[tokio::test]
+async fn a_chosen_sku_that_no_table_names_is_called_by_its_part_number() {
+    let portal = Portal::start().await;
+    let manager = portal.bearer(MANAGER);
+    let sku = "0f0f0f0f-1111-4222-8333-444444444444";
+    let path = format!("/api/v1/licenses/{sku}");
+    let body = json!({"choice": "count", "part_number": "CONTOSO_PILOT"});
+    let chosen = manager.send("put", &path, Some(body)).await.json();
+    assert_eq!(chosen["items"][0]["name"], "CONTOSO_PILOT");
+    let browser = portal.sign_in().await;
+    let page = browser.get("/account/licenses").await.text();
+    assert!(
+        page.contains("Remove the choice for CONTOSO_PILOT"),
+        "{page}"
+    );
+    // The form keeps the name that a client's page sent along.
+    let asked = format!("/account/licenses?sku={sku}&part_number=OTHER_PILOT");
+    let form = browser.get(&asked).await.text();
+    let kept = r#"name="part_number" value="OTHER_PILOT""#;
+    assert!(form.contains(kept), "{form}");
+}
