@@ -165,6 +165,7 @@ fn for_one_command(at: &Where) -> StackOptions {
         login_url: at.login_url.clone(),
         graph_url: at.graph_url.clone(),
         background: false,
+        private_webhooks: false,
     }
 }
 

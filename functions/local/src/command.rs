@@ -73,6 +73,9 @@ pub struct Serve {
     /// name `localhost` alone [default: http://localhost and the port].
     #[arg(long, value_name = "URL", value_parser = origin)]
     pub public_url: Option<Url>,
+    /// Lets alerts be posted to webhooks in a private network or on this machine.
+    #[arg(long)]
+    pub private_webhooks: bool,
     /// Begins anew where the store is empty although the vault holds clients' secrets. The vault is set
     /// aside, not deleted.
     #[arg(long)]

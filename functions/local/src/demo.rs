@@ -42,6 +42,7 @@ pub(crate) async fn run(options: Demo) -> anyhow::Result<()> {
             login_url: Some(simulator.login_url()),
             graph_url: Some(simulator.graph_url()),
             background: true,
+            private_webhooks: true,
         },
     )
     .await?;

@@ -15,6 +15,7 @@ pub(crate) async fn run(options: Serve) -> anyhow::Result<()> {
             login_url: options.at.login_url,
             graph_url: options.at.graph_url,
             background: true,
+            private_webhooks: options.private_webhooks,
         },
     );
     let Some(stack) = signals.unless_stopped(starting).await.transpose()? else {

@@ -10,7 +10,7 @@ use axum::middleware;
 use muster_domain::Integration;
 use muster_platform::{
     Services, Store,
-    alert::Alerts,
+    alert::{Alerts, Webhooks},
     http::Http,
     metrics::Metrics,
     microsoft::Microsoft,
@@ -40,6 +40,8 @@ pub struct StackOptions {
     pub graph_url: Option<Url>,
     /// Whether what is due is synced by itself; a single command only does what it was asked.
     pub background: bool,
+    /// Whether webhooks may be in a private network, or on this machine.
+    pub private_webhooks: bool,
 }
 
 /// The running system.
@@ -104,6 +106,10 @@ impl Stack {
             schedule: Schedule::Local(schedule.clone()),
             metrics: Metrics::Off,
             alerts: Alerts::Log,
+            webhooks: match options.private_webhooks {
+                true => Webhooks::also_private(),
+                false => Webhooks::public(),
+            },
             microsoft: Microsoft::new(Http::default(), options.login_url, options.graph_url),
             public_url,
         };

@@ -17,6 +17,7 @@ use std::{
     time::Duration,
 };
 
+use crate::public_address::PublicNames;
 pub use muster_domain::http_status::in_words as status_in_words;
 
 /// No answer takes longer as a whole. The download of a large report takes a minute or two.
@@ -27,13 +28,24 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(240);
 #[derive(Debug, Clone)]
 pub struct Http {
     client: Arc<OnceLock<reqwest::Client>>,
-    loopback: bool,
+    scope: Scope,
+}
+
+/// The addresses that a client may reach.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Scope {
+    /// All.
+    All,
+    /// This machine's own.
+    Loopback,
+    /// Those of the internet.
+    Public,
 }
 
 impl Default for Http {
     /// A client for what is outside, through the proxy that the environment names, if any.
     fn default() -> Self {
-        Self::new(false)
+        Self::new(Scope::All)
     }
 }
 
@@ -41,13 +53,19 @@ impl Http {
     /// A client for this machine's own addresses, whatever proxy the environment names: without TLS,
     /// so that it reads no certificates.
     pub fn loopback() -> Self {
-        Self::new(true)
+        Self::new(Scope::Loopback)
     }
 
-    fn new(loopback: bool) -> Self {
+    /// A client for https on the internet: a name is reached at its public addresses alone. An address in
+    /// place of a name is for the caller to check ([`crate::public_address`]).
+    pub fn public() -> Self {
+        Self::new(Scope::Public)
+    }
+
+    fn new(scope: Scope) -> Self {
         Self {
             client: Arc::default(),
-            loopback,
+            scope,
         }
     }
 
@@ -65,9 +83,11 @@ impl Http {
             .read_timeout(Duration::from_secs(60))
             .timeout(ANSWER_WITHIN)
             .user_agent(concat!("Muster/", env!("CARGO_PKG_VERSION")));
-        if self.loopback {
-            client = client.no_proxy().tls_certs_only([]);
-        }
+        client = match self.scope {
+            Scope::All => client,
+            Scope::Loopback => client.no_proxy().tls_certs_only([]),
+            Scope::Public => client.https_only(true).dns_resolver(PublicNames),
+        };
         let client = client.build()?;
         Ok(self.client.get_or_init(|| client))
     }

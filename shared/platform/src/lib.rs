@@ -21,6 +21,7 @@ pub mod microsoft;
 pub mod oidc;
 pub mod portal_secret;
 pub mod prepare;
+pub mod public_address;
 pub mod queue;
 pub mod renew;
 pub mod request_sync;

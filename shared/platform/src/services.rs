@@ -2,7 +2,7 @@
 
 use crate::{
     Store,
-    alert::Alerts,
+    alert::{Alerts, Webhooks},
     http::Http,
     lambda_environment,
     metrics::{Metrics, Stack},
@@ -28,6 +28,8 @@ pub struct Services {
     pub schedule: Schedule,
     /// Words to a person.
     pub alerts: Alerts,
+    /// Words to the webhooks that an account has chosen.
+    pub webhooks: Webhooks,
     /// Figures of what was done.
     pub metrics: Metrics,
     /// Sign-in and Graph.
@@ -98,6 +100,7 @@ impl Services {
                 client: aws_sdk_sns::Client::new(&config),
                 topic: setting("ALERT_TOPIC_ARN")?,
             },
+            webhooks: Webhooks::public(),
             microsoft,
             public_url: url("PUBLIC_URL")?.ok_or(SettingError::Missing("PUBLIC_URL"))?,
             portal_secret: PortalSecret::stored(

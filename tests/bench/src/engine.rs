@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result, bail};
 use muster_domain::{TenantId, state::Counters};
 use muster_platform::{
     Services, Store,
-    alert::Alerts,
+    alert::{Alerts, Webhooks},
     http::Http,
     metrics::Metrics,
     microsoft::Microsoft,
@@ -76,6 +76,7 @@ pub fn services(
         queue: Queue::Local(queue),
         metrics: Metrics::Off,
         alerts: Alerts::Log,
+        webhooks: Webhooks::also_private(),
         microsoft: Microsoft::new(Http::default(), Some(login), Some(graph)),
         public_url: "http://localhost:8365".parse()?,
     };

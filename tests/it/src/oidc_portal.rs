@@ -3,7 +3,7 @@
 use crate::Issuer;
 use muster_platform::{
     Services, Store,
-    alert::Alerts,
+    alert::{Alerts, Webhooks},
     http::Http,
     metrics::Metrics,
     microsoft::Microsoft,
@@ -81,6 +81,7 @@ impl OidcPortal {
             schedule: Schedule::Local(LocalSchedule::start(queue.clone())),
             queue: Queue::Local(queue),
             alerts: Alerts::Log,
+            webhooks: Webhooks::also_private(),
             metrics: Metrics::Off,
             microsoft: Microsoft::new(Http::default(), Some(nowhere.clone()), Some(nowhere)),
             public_url: public_url.map_or_else(|| url.parse(), Ok)?,

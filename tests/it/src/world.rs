@@ -90,6 +90,7 @@ impl World {
             login_url: Some(self.simulator.login_url()),
             graph_url: Some(self.simulator.graph_url()),
             background: true,
+            private_webhooks: true,
         };
         self.stack = Some(Stack::start(&self.data()?, options).await?);
         Ok(())

@@ -41,5 +41,6 @@ mod it {
     mod signed_in;
     mod tidy;
     mod unreadable;
+    mod webhooks;
     mod without_a_secret;
 }

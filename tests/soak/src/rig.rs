@@ -13,7 +13,7 @@ use muster_domain::{
 };
 use muster_platform::{
     Services, Store,
-    alert::Alerts,
+    alert::{Alerts, Webhooks},
     http::Http,
     metrics::Metrics,
     microsoft::Microsoft,
@@ -190,6 +190,7 @@ impl Rig {
             queue: Queue::Local(self.queue.clone()),
             schedule: Schedule::Local(self.schedule.clone()),
             alerts: Alerts::Log,
+            webhooks: Webhooks::also_private(),
             metrics: Metrics::Off,
             microsoft: self.http.clone(),
             public_url: "http://localhost".parse()?,

@@ -82,15 +82,26 @@ pub(super) const OPERATIONS: &[Operation] = &[
     },
 ];
 
-async fn read(State(context): State<Arc<Context>>) -> Result<Json<Settings>, Problem> {
-    Ok(Json(alerting::settings(&context.services).await?))
+async fn read(State(context): State<Arc<Context>>) -> Result<Json<Value>, Problem> {
+    tell(&context, alerting::settings(&context.services).await?).await
+}
+
+/// The account's choices as JSON, each channel with what keeps it from taking messages.
+async fn tell(context: &Context, settings: Settings) -> Result<Json<Value>, Problem> {
+    let troubles = alerting::troubles(&context.services).await?;
+    let mut told = json!(settings);
+    for channel in told["channels"].as_array_mut().into_iter().flatten() {
+        let id = channel["id"].as_str().unwrap_or_default();
+        channel["trouble"] = json!(troubles.get(id));
+    }
+    Ok(Json(told))
 }
 
 async fn choose(
     State(context): State<Arc<Context>>,
     headers: HeaderMap,
     bytes: Bytes,
-) -> Result<Json<Settings>, Problem> {
+) -> Result<Json<Value>, Problem> {
     // Checked as every body is, then read as the settings it is.
     Body::read(
         &headers,
@@ -100,7 +111,7 @@ async fn choose(
     let chosen: Settings = serde_json::from_slice(&bytes).map_err(|_| {
         Problem::bad_request("Send days_before as a list of whole numbers from 0 to 365, stale_hours as a whole number from 24 to 720, digest_hour as a whole number from 0 to 23 or null, and quiet as {\"from\": 20, \"to\": 6}, two hours from 0 to 23, or null.")
     })?;
-    Ok(Json(alerting::choose(&context.services, chosen).await?))
+    tell(&context, alerting::choose(&context.services, chosen).await?).await
 }
 
 async fn add(
@@ -127,9 +138,9 @@ async fn add(
 async fn remove(
     State(context): State<Arc<Context>>,
     Path(id): Path<String>,
-) -> Result<Json<Settings>, Problem> {
+) -> Result<Json<Value>, Problem> {
     if alerting::remove_channel(&context.services, &id).await? {
-        Ok(Json(alerting::settings(&context.services).await?))
+        tell(&context, alerting::settings(&context.services).await?).await
     } else {
         Err(Problem::not_found(
             "There is no such webhook. GET /api/v1/alerts lists them.",

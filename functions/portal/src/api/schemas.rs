@@ -399,7 +399,9 @@ fn channel() -> Value {
 
 fn alert_settings() -> Value {
     let mut schema = alert_times();
-    schema["properties"]["channels"] = json!({"type": "array", "items": channel()});
+    let mut told = channel();
+    told["properties"]["trouble"] = maybe(object(json!({"since": time(), "why": text()})));
+    schema["properties"]["channels"] = json!({"type": "array", "items": told});
     schema
 }
 

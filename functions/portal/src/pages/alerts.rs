@@ -4,6 +4,7 @@ use super::{
     ALERTS,
     form::Form,
     layout::{self, Place},
+    words,
 };
 use crate::{
     Context,
@@ -17,9 +18,12 @@ use axum::{
 };
 use maud::{Markup, html};
 use muster_domain::alert::{ChannelKind, Quiet, Settings};
-use muster_platform::{alert::AlertError, alerting};
+use muster_platform::{
+    alert::AlertError,
+    alerting::{self, ChannelTrouble},
+};
 use secrecy::{ExposeSecret, SecretString};
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// The page.
 pub async fn page(
@@ -43,7 +47,8 @@ async fn answer(
 ) -> Result<Response, Problem> {
     let settings = alerting::settings(&context.services).await?;
     let own = alerting::own_name(&context.services);
-    let content = content(&settings, &own, caller, notice, errors);
+    let troubles = alerting::troubles(&context.services).await?;
+    let content = content(&settings, &own, &troubles, caller, notice, errors);
     let page = layout::page("Alerts", Place::Alerts, Some(caller), &content);
     Ok((status, page).into_response())
 }
@@ -51,6 +56,7 @@ async fn answer(
 fn content(
     settings: &Settings,
     own: &str,
+    troubles: &BTreeMap<String, ChannelTrouble>,
     caller: &Caller,
     notice: &Markup,
     errors: &[ProblemField],
@@ -62,25 +68,41 @@ fn content(
             p.muted { "You are told before a credential lapses; when one was deleted or is refused; when a client withdraws a permission; when data gets old; when a mass removal waits for your answer; when syncs are given up. Each step once, and once when it is over." }
         } }
         div.cards {
-            (channels(settings, own, caller))
+            (channels(settings, own, troubles, caller))
             (add(caller, errors))
             (times(settings, caller, errors))
         }
     }
 }
 
-fn channels(settings: &Settings, own: &str, caller: &Caller) -> Markup {
+fn channels(
+    settings: &Settings,
+    own: &str,
+    troubles: &BTreeMap<String, ChannelTrouble>,
+    caller: &Caller,
+) -> Markup {
+    let badge = |id: &str| match troubles.contains_key(id) {
+        true => html! { span.badge.bad { "Failing" } },
+        false => html! { span.badge.good { "On" } },
+    };
+    let trouble = |id: &str| {
+        let trouble = troubles.get(id)?;
+        Some(
+            html! { p.small { "Since " (words::day(trouble.since)) ": " (trouble.why) ". What is due is sent again every hour." } },
+        )
+    };
     html! {
         div.card {
             h2 { "Where to" }
             ul.granted.one {
-                li { span.badge.good { "On" } div { (own) p.muted.small { "Always." } } }
+                li { (badge(Settings::OWN_CHANNEL)) div { (own) p.muted.small { "Always." } @if let Some(why) = trouble(Settings::OWN_CHANNEL) { (why) } } }
                 @for channel in &settings.channels {
                     li {
-                        span.badge.good { "On" }
+                        (badge(&channel.id))
                         div {
                             (channel.name)
                             p.muted.small { (channel.kind.title()) }
+                            @if let Some(why) = trouble(&channel.id) { (why) }
                         }
                         form.inline method="post" action=(format!("{ALERTS}/remove")) {
                             (layout::csrf(caller))

@@ -25,7 +25,7 @@ use muster_domain::{
 };
 use muster_platform::{
     Services, Store,
-    alert::Alerts,
+    alert::{Alerts, Webhooks},
     http::Http,
     metrics::Metrics,
     microsoft::Microsoft,
@@ -142,6 +142,7 @@ impl Portal {
             queue: Queue::Local(queue),
             metrics: Metrics::Off,
             alerts: Alerts::Log,
+            webhooks: Webhooks::also_private(),
             microsoft: Microsoft::new(Http::default(), Some(nowhere.clone()), Some(nowhere)),
             public_url: "http://localhost:8365".parse().expect("a URL"),
         };

@@ -3,7 +3,7 @@
 
 mod webhook;
 
-pub use webhook::{Endpoint, Endpoints, check_url};
+pub use webhook::{Endpoint, Endpoints, Webhooks};
 
 use crate::no_answer;
 use aws_sdk_sns::{error::ProvideErrorMetadata, types::MessageAttributeValue};
@@ -53,8 +53,14 @@ pub enum Alerts {
 
 /// Why an alert was not sent.
 #[derive(Debug, thiserror::Error)]
-#[error("the alert was not sent: {0}")]
-pub struct AlertError(pub(crate) String);
+pub enum AlertError {
+    /// The channel did not take it.
+    #[error("the alert was not sent: {0}")]
+    NotTaken(String),
+    /// The channel did not answer: another try in the same run would wait as long.
+    #[error("the alert was not sent: {0}")]
+    NoAnswer(&'static str),
+}
 
 impl Alerts {
     /// Sends an alert.
@@ -90,12 +96,13 @@ impl Alerts {
                         .data_type("String")
                         .string_value(value)
                         .build()
-                        .map_err(|e| AlertError(e.to_string()))?;
+                        .map_err(|e| AlertError::NotTaken(e.to_string()))?;
                     publish = publish.message_attributes(name, value);
                 }
                 let sent = publish.send().await;
-                sent.map(|_| ())
-                    .map_err(|e| AlertError(e.code().map_or_else(|| no_answer(&e), str::to_owned)))
+                sent.map(|_| ()).map_err(|e| {
+                    AlertError::NotTaken(e.code().map_or_else(|| no_answer(&e), str::to_owned))
+                })
             }
         }
     }

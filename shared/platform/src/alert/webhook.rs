@@ -2,14 +2,14 @@
 //! anything else. Their addresses are secrets: who knows one may post.
 
 use super::{Alert, AlertError};
-use crate::http::{Http, status_in_words};
+use crate::{http::Http, public_address::is_public};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use muster_domain::alert::ChannelKind;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Value, json};
-use std::{collections::BTreeMap, sync::LazyLock, time::Duration};
-use url::Url;
+use std::{collections::BTreeMap, net::IpAddr, time::Duration};
+use url::{Host, Url};
 
 /// The addresses of an account's webhooks, by channel, as the vault keeps them.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -43,41 +43,80 @@ impl Endpoint {
     }
 }
 
-/// Whether an address may be posted to; what to do where not.
-///
-/// # Errors
-/// What is wrong with it.
-pub fn check_url(url: &SecretString) -> Result<(), &'static str> {
-    let url = url.expose_secret().trim();
-    let url = Url::parse(url)
-        .map_err(|_| "This is no address. Paste the whole URL, which begins with https://.")?;
-    let here = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
-    match url.scheme() {
-        "https" => Ok(()),
-        "http" if here => Ok(()),
-        _ => Err(
-            "The address has to begin with https://: what is posted there is your clients' business.",
-        ),
+/// Posts to webhooks, and knows which addresses may be posted to.
+#[derive(Debug, Clone)]
+pub struct Webhooks {
+    http: Http,
+    private: bool,
+}
+
+impl Webhooks {
+    /// Posts to https on the internet alone.
+    pub fn public() -> Self {
+        Self {
+            http: Http::public(),
+            private: false,
+        }
+    }
+
+    /// Posts to private networks as well, and to this machine by http.
+    pub fn also_private() -> Self {
+        Self {
+            http: Http::default(),
+            private: true,
+        }
+    }
+
+    /// Checks an address. What a name resolves to is checked when it is posted to.
+    ///
+    /// # Errors
+    /// What is wrong with it, and what to do.
+    pub fn check(&self, url: &SecretString) -> Result<(), &'static str> {
+        let url = Url::parse(url.expose_secret().trim())
+            .map_err(|_| "This is no address. Paste the whole URL, which begins with https://.")?;
+        let (address, here) = match url.host() {
+            Some(Host::Domain(name)) => (None, name == "localhost"),
+            Some(Host::Ipv4(address)) => (Some(IpAddr::V4(address)), address.is_loopback()),
+            Some(Host::Ipv6(address)) => (Some(IpAddr::V6(address)), address.is_loopback()),
+            None => return Err("This is no address. It names no host."),
+        };
+        let within = here || address.is_some_and(|address| !is_public(address));
+        if within && !self.private {
+            return Err(
+                "The address is one of a private network or of this machine, where Muster does not post. Give the public address of the service; a local installation posts there when it is started with --private-webhooks.",
+            );
+        }
+        match url.scheme() {
+            "https" => Ok(()),
+            "http" if here => Ok(()),
+            _ => Err(
+                "The address has to begin with https://: what is posted there is your clients' business.",
+            ),
+        }
     }
 }
 
 /// How long a webhook has to answer.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-fn http() -> Result<&'static reqwest::Client, AlertError> {
-    static HTTP: LazyLock<Http> = LazyLock::new(Http::default);
-    let http = HTTP.client();
-    http.map_err(|_| AlertError("no HTTP client can be set up".to_owned()))
-}
-
 impl Endpoint {
     /// Posts an alert.
     ///
     /// # Errors
     /// When the other side does not take it. The address is not in the error.
-    pub async fn send(&self, kind: ChannelKind, alert: &Alert) -> Result<(), AlertError> {
+    pub async fn send(
+        &self,
+        webhooks: &Webhooks,
+        kind: ChannelKind,
+        alert: &Alert,
+    ) -> Result<(), AlertError> {
+        webhooks
+            .check(&self.url)
+            .map_err(|why| AlertError::NotTaken(why.to_owned()))?;
         let body = body(kind, alert).to_string();
-        let mut request = http()?
+        let http = webhooks.http.client();
+        let http = http.map_err(|_| AlertError::NoAnswer("no HTTP client can be set up"))?;
+        let mut request = http
             .post(self.url.expose_secret().trim())
             .header("content-type", "application/json");
         if kind == ChannelKind::Webhook {
@@ -92,24 +131,21 @@ impl Endpoint {
             .send()
             .await
             .map_err(|error| {
-                AlertError(
-                    if error.is_timeout() {
-                        "the webhook did not answer in time"
-                    } else {
-                        "the webhook cannot be reached"
-                    }
-                    .to_owned(),
-                )
+                AlertError::NoAnswer(if error.is_timeout() {
+                    "the webhook did not answer in time"
+                } else {
+                    "the webhook cannot be reached"
+                })
             })?;
-        let status = sent.status();
-        if status.is_success() {
-            Ok(())
-        } else {
-            Err(AlertError(format!(
-                "the webhook did not take the message: {}",
-                status_in_words(status.as_u16())
-            )))
+        if sent.status().is_success() {
+            return Ok(());
         }
+        // Whoever names an address learns whether a message was taken, and nothing else of what is there.
+        let status = sent.status().as_u16();
+        tracing::info!(status, "a webhook did not take a message");
+        Err(AlertError::NotTaken(
+            "the webhook did not take the message".to_owned(),
+        ))
     }
 
     /// `t=<seconds>,v1=<hex>`: the HMAC-SHA256 of `<seconds>.<body>` by the channel's key.
@@ -234,16 +270,45 @@ mod tests {
     }
 
     #[test]
-    fn only_https_is_posted_to_except_on_this_machine() {
-        for (url, good) in [
-            ("https://psa.example/hook", true),
-            ("http://localhost:9/hook", true),
-            ("http://127.0.0.1:9/hook", true),
-            ("http://psa.example/hook", false),
-            ("ftp://psa.example", false),
-            ("hook", false),
+    fn only_https_on_the_internet_is_posted_to_unless_private_addresses_are_allowed() {
+        let (public, private) = (Webhooks::public(), Webhooks::also_private());
+        for (url, by_default, allowed) in [
+            ("https://psa.example/hook", true, true),
+            ("https://93.184.215.14/hook", true, true),
+            ("https://localhost:9/hook", false, true),
+            ("https://10.0.0.8/hook", false, true),
+            ("https://169.254.169.254/latest", false, true),
+            ("https://[::ffff:10.0.0.8]/hook", false, true),
+            ("https://0x7f.1/hook", false, true),
+            ("http://localhost:9/hook", false, true),
+            ("http://127.0.0.1:9/hook", false, true),
+            ("http://10.0.0.8/hook", false, false),
+            ("http://psa.example/hook", false, false),
+            ("ftp://psa.example", false, false),
+            ("hook", false, false),
         ] {
-            assert_eq!(check_url(&SecretString::from(url)).is_ok(), good, "{url}");
+            let url = SecretString::from(url);
+            let shown = url.expose_secret();
+            assert_eq!(public.check(&url).is_ok(), by_default, "{shown}");
+            assert_eq!(private.check(&url).is_ok(), allowed, "{shown}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_name_that_leads_within_is_not_posted_to() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        // A name passes the check of the address; where it leads is looked at when it is posted to.
+        let client = Webhooks::public().http;
+        let client = client.client().expect("a client");
+        let posted = client
+            .post(format!("https://localhost:{port}/"))
+            .send()
+            .await;
+        assert!(posted.is_err());
+        let nobody = tokio::time::timeout(Duration::from_millis(100), listener.accept()).await;
+        assert!(nobody.is_err(), "somebody connected");
     }
 }

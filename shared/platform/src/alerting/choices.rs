@@ -74,7 +74,8 @@ pub async fn add_channel(
 ) -> Result<(Channel, SecretString), AlertingError> {
     let wrong = |field, detail| AlertingError::Settings(vec![SettingsError { field, detail }]);
     let url = SecretString::from(url.expose_secret().trim().to_owned());
-    crate::alert::check_url(&url).map_err(|detail| wrong("url", detail))?;
+    let checked = services.webhooks.check(&url);
+    checked.map_err(|detail| wrong("url", detail))?;
     let name = muster_domain::connect::name(name).map_err(|_| {
         wrong(
             "name",

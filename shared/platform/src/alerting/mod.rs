@@ -5,8 +5,10 @@
 //! that of two runs at once one sends. A crash between the two repeats one message, under the same
 //! id; none is lost.
 
+mod channel_troubles;
 mod choices;
 
+pub use channel_troubles::{ChannelTrouble, troubles};
 use choices::endpoints;
 pub use choices::{add_channel, choose, own_name, remove_channel, settings};
 
@@ -16,6 +18,8 @@ use crate::{
     store::{Control, StoreError},
     vault::VaultError,
 };
+use channel_troubles::Outcomes;
+use futures::future::join_all;
 use jiff::Timestamp;
 use muster_domain::{
     Integration, TenantId,
@@ -49,6 +53,8 @@ pub enum AlertingError {
 struct Channels {
     settings: Settings,
     endpoints: Endpoints,
+    /// What became of the latest message to each channel of this run.
+    outcomes: Outcomes,
 }
 
 impl Channels {
@@ -61,11 +67,27 @@ impl Channels {
         Ok(Self {
             settings,
             endpoints,
+            outcomes: Outcomes::default(),
         })
     }
 
-    /// Sends to one channel.
+    /// Sends to one channel. One that did not answer in this run is not asked again: it would hold up the
+    /// others each time.
     async fn send(
+        &self,
+        services: &Services,
+        channel: &str,
+        alert: &Alert,
+    ) -> Result<(), AlertError> {
+        if self.outcomes.is_silent(channel) {
+            return Err(AlertError::NoAnswer("the webhook did not answer just now"));
+        }
+        let sent = self.try_to_send(services, channel, alert).await;
+        self.outcomes.note(channel, &sent);
+        sent
+    }
+
+    async fn try_to_send(
         &self,
         services: &Services,
         channel: &str,
@@ -76,8 +98,10 @@ impl Channels {
         }
         let kind = self.settings.channels.iter().find(|c| c.id == channel);
         match (kind, self.endpoints.0.get(channel)) {
-            (Some(known), Some(endpoint)) => endpoint.send(known.kind, alert).await,
-            _ => Err(AlertError(
+            (Some(known), Some(endpoint)) => {
+                endpoint.send(&services.webhooks, known.kind, alert).await
+            }
+            _ => Err(AlertError::NotTaken(
                 "the vault holds no address for this webhook".to_owned(),
             )),
         }
@@ -86,11 +110,14 @@ impl Channels {
     /// Sends to every channel that has not taken it; whether one more has.
     async fn send_to_all(&self, services: &Services, message: &mut Message, alert: &Alert) -> bool {
         let before = message.entry.taken_by.len();
-        for channel in self.settings.channel_ids() {
-            if message.entry.taken_by.contains(&channel) {
-                continue;
-            }
-            match self.send(services, &channel, alert).await {
+        let missing = self.settings.channel_ids().into_iter();
+        let missing = missing.filter(|channel| !message.entry.taken_by.contains(channel));
+        let sent = join_all(missing.map(async |channel| {
+            let sent = self.send(services, &channel, alert).await;
+            (channel, sent)
+        }));
+        for (channel, sent) in sent.await {
+            match sent {
                 Ok(()) => drop(message.entry.taken_by.insert(channel)),
                 Err(error) => tracing::error!(
                     tenant.id = alert.tenant_id.map(tracing::field::display), channel, %error,
@@ -119,7 +146,9 @@ pub async fn look_at(
     }
     let channels = Channels::load(services).await?;
     let found = found(services, &integration, &channels.settings, now).await?;
-    tell(services, &channels, Some(&integration), &found, now).await
+    let told = tell(services, &channels, Some(&integration), &found, now).await;
+    channels.outcomes.keep(services, now).await?;
+    told
 }
 
 async fn found(
@@ -177,6 +206,7 @@ pub async fn look_at_all(services: &Services, now: Timestamp) -> Result<u32, Ale
     if digest_due {
         sent += send_digest(services, &channels, digest, now).await?;
     }
+    channels.outcomes.keep(services, now).await?;
     Ok(sent)
 }
 
@@ -326,18 +356,21 @@ async fn send_digest(
     let mut sent = 0;
     let all = channels.settings.channel_ids();
     if !waiting.is_empty() {
-        for channel in &all {
+        let digests = all.iter().filter_map(|channel| {
             let missing: Vec<&Alert> = waiting
                 .iter()
                 .flat_map(|(_, told)| told)
                 .filter(|(message, _)| !message.entry.taken_by.contains(channel))
                 .map(|(_, alert)| alert)
                 .collect();
-            if missing.is_empty() {
-                continue;
-            }
-            let digest = digest(services, &missing, now);
-            match channels.send(services, channel, &digest).await {
+            (!missing.is_empty()).then(|| (channel, digest(services, &missing, now)))
+        });
+        let digests = digests.map(async |(channel, digest)| {
+            let sent = channels.send(services, channel, &digest).await;
+            (channel, sent)
+        });
+        for (channel, outcome) in join_all(digests).await {
+            match outcome {
                 Ok(()) => {
                     sent += 1;
                     for (message, _) in waiting.iter_mut().flat_map(|(_, told)| told) {
@@ -408,11 +441,13 @@ pub async fn test(
         link: services.page("/account/alerts"),
         at: now,
     };
-    let mut outcomes = Vec::new();
-    for id in channels.settings.channel_ids() {
-        let known = channels.settings.channels.iter().find(|c| c.id == id);
+    let ids = channels.settings.channel_ids();
+    let outcomes = join_all(ids.iter().map(async |id| {
+        let known = channels.settings.channels.iter().find(|c| c.id == *id);
         let name = known.map_or_else(|| own_name(services), |c| c.name.clone());
-        outcomes.push((name, channels.send(services, &id, &alert).await));
-    }
+        (name, channels.send(services, id, &alert).await)
+    }));
+    let outcomes = outcomes.await;
+    channels.outcomes.keep(services, now).await?;
     Ok(outcomes)
 }

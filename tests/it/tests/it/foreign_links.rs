@@ -142,6 +142,7 @@ async fn tricked(tenant: &TenantOptions) -> Result<(World, Middle)> {
         login_url: Some(world.simulator.login_url()),
         graph_url: Some(middle.own.parse::<Url>()?),
         background: true,
+        private_webhooks: true,
     };
     world.stack = Some(Stack::start(&world.data()?, options).await?);
     world.connect(tenant).await?;

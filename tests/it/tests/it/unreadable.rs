@@ -211,6 +211,7 @@ async fn an_empty_store_beside_a_filled_vault_is_no_first_start() -> Result<()> 
         login_url: Some(world.simulator.login_url()),
         graph_url: Some(world.simulator.graph_url()),
         background: true,
+        private_webhooks: true,
     };
     let empty = world.data()?.starting_empty(true);
     world.stack = Some(muster::Stack::start(&empty, options).await?);
