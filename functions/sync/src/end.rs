@@ -7,6 +7,7 @@ use crate::{
 use jiff::{SignedDuration, Timestamp};
 use muster_domain::{
     Enumeration, Verdict,
+    cloud::{ForeignLink, LONGEST_LINK},
     fault::Fault,
     plan::From,
     state::{Checkpoint, Completeness, Phase},
@@ -52,8 +53,15 @@ impl Reading<'_> {
             self.objects_are_missing();
             return Ok(());
         }
-        if let Some(link) = &delta_link {
-            self.run.graph.follow(link).map_err(Stop::Fault)?;
+        // One that leads elsewhere is kept and never followed: the list is read from its start next.
+        if delta_link
+            .as_ref()
+            .is_some_and(|link| link.len() > LONGEST_LINK)
+        {
+            return Err(Stop::Fault(Fault::Refused {
+                status: 200,
+                code: ForeignLink::TooLong.to_string(),
+            }));
         }
         if matches!(from, From::DeltaLink(_)) {
             if self.unknown_parts > 0 {

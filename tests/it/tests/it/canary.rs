@@ -158,7 +158,9 @@ async fn a_secret_and_its_tokens_are_nowhere_outside_the_vault() -> Result<()> {
     .await?;
     let folder = TempDir::new()?;
     let mut command = muster(folder.path())?;
-    command.args(serve_arguments(&simulator));
+    command
+        .args(serve_arguments(&simulator))
+        .arg("--private-webhooks");
     // Every crate's every word, not ours alone.
     command.env("MUSTER_LOG", "trace");
     let data = folder.path().join("data");
