@@ -35,7 +35,7 @@ fn bootstraps_are_small() -> Result<()> {
     let tools = tools()?;
     for binary in BINARIES {
         let bytes = std::fs::metadata(tools.lambda.join(binary).join("bootstrap"))?.len();
-        assert!(bytes <= 8_600_000, "{binary} has {bytes} bytes");
+        assert!(bytes <= 8_650_000, "{binary} has {bytes} bytes");
     }
     Ok(())
 }
