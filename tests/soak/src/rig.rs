@@ -113,6 +113,25 @@ pub struct Delivery {
 }
 
 impl Rig {
+    /// A tenant of so many users, in pages of 100.
+    ///
+    /// # Errors
+    /// When it cannot be set up.
+    pub async fn of_users(count: u32) -> Result<Self> {
+        let setup = Setup {
+            largest_page: 100,
+            ..Setup::small(count, &["users"])
+        };
+        Self::new(&setup).await
+    }
+
+    /// The requests for pages of users so far.
+    pub fn user_pages(&self) -> usize {
+        let requests = self.simulator.requests();
+        let pages = requests.iter().filter(|r| r.path.contains("users/delta"));
+        pages.count()
+    }
+
     /// A tenant that is connected and consented, of which nothing has been read.
     ///
     /// # Errors

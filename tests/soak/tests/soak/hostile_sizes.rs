@@ -16,12 +16,6 @@ fn next_answer(rig: &Rig, path: &str, kind: FaultKind) {
     rig.simulator.add_fault(Fault::next(path, 1, kind));
 }
 
-fn pages(rig: &Rig) -> usize {
-    let requests = rig.simulator.requests();
-    let pages = requests.iter().filter(|r| r.path.contains("users/delta"));
-    pages.count()
-}
-
 #[test]
 fn an_answer_larger_than_any_of_microsofts_is_refused_once_and_says_why() {
     test(async || {
@@ -37,7 +31,11 @@ fn an_answer_larger_than_any_of_microsofts_is_refused_once_and_says_why() {
             ensure!(state.phase == Phase::Incomplete, "{state:?}");
             let why = state.trouble.unwrap_or_default();
             ensure!(why.contains("an answer of more than 32 MB"), "{why}");
-            ensure!(pages(&rig) == 1, "it was asked for {} times", pages(&rig));
+            ensure!(
+                rig.user_pages() == 1,
+                "it was asked for {} times",
+                rig.user_pages()
+            );
             rig.sync().await?;
             right(&rig).await?;
         }

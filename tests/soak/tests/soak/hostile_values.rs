@@ -1,6 +1,6 @@
 //! Answers with one value that is unreadable or oversized: it costs no other record.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, ensure};
 use microsoft_simulator::{Fault, FaultKind, ScriptedAnswer, ValueFault};
 use muster_domain::{
     DatasetState,
@@ -12,15 +12,6 @@ use muster_soak::{
     rig::{Rig, Setup},
 };
 use serde_json::{Map, Value, json};
-
-/// A tenant of so many users, in pages of 100.
-async fn users(count: u32) -> Result<Rig> {
-    let setup = Setup {
-        largest_page: 100,
-        ..Setup::small(count, &["users"])
-    };
-    Rig::new(&setup).await
-}
 
 /// The next answer to a request for this path holds the fault.
 fn next_answer(rig: &Rig, path: &str, fault: ValueFault) {
@@ -34,12 +25,6 @@ fn every_answer(rig: &Rig, path: &str, fault: ValueFault) {
     rig.simulator.add_fault(Fault::next(path, 999, kind));
 }
 
-fn pages(rig: &Rig) -> usize {
-    let requests = rig.simulator.requests();
-    let pages = requests.iter().filter(|r| r.path.contains("users/delta"));
-    pages.count()
-}
-
 fn trouble(state: &DatasetState) -> &str {
     state.trouble.as_deref().unwrap_or_default()
 }
@@ -47,11 +32,11 @@ fn trouble(state: &DatasetState) -> &str {
 #[test]
 fn one_bad_value_in_one_of_500_users_costs_no_user() {
     test(async || {
-        let mut rig = users(500).await?;
+        let mut rig = Rig::of_users(500).await?;
         rig.sync().await?;
-        let pages = pages(&rig);
+        let pages = rig.user_pages();
         for fault in ValueFault::VALUES {
-            let mut rig = users(500).await?;
+            let mut rig = Rig::of_users(500).await?;
             every_answer(&rig, "users/delta", fault);
             rig.sync().await?;
             let (held, state) = (rig.held("users").await?, rig.state("users").await?);
@@ -59,7 +44,7 @@ fn one_bad_value_in_one_of_500_users_costs_no_user() {
             ensure!(state.phase == Phase::Fresh, "{fault:?}: {state:?}");
             ensure!(state.trouble.is_none() && state.records == 500);
             ensure!(
-                self::pages(&rig) == pages,
+                rig.user_pages() == pages,
                 "{fault:?}: a page was asked for again"
             );
         }
@@ -71,7 +56,7 @@ fn one_bad_value_in_one_of_500_users_costs_no_user() {
 fn one_bad_value_in_a_delta_round_costs_no_user_and_the_round_is_complete() {
     test(async || {
         for fault in ValueFault::VALUES {
-            let mut rig = users(60).await?;
+            let mut rig = Rig::of_users(60).await?;
             rig.sync().await?;
             let before = rig.state("users").await?.checkpoint.delta_link;
             for id in rig.truth("users")?.keys().take(3) {
@@ -114,7 +99,7 @@ fn one_bad_value_in_a_report_costs_no_row() {
 #[test]
 fn a_name_cut_within_an_emoji_is_held_with_a_replacement_character() {
     test(async || {
-        let mut rig = users(5).await?;
+        let mut rig = Rig::of_users(5).await?;
         next_answer(&rig, "users/delta", ValueFault::CutEmoji);
         rig.sync().await?;
         let held = rig.held("users").await?;
@@ -141,7 +126,7 @@ fn an_object_that_stays_unreadable_is_counted_and_all_others_are_kept() {
             (ValueFault::BrokenObject, 500),
             (ValueFault::UnreadableId, 499),
         ] {
-            let mut rig = users(500).await?;
+            let mut rig = Rig::of_users(500).await?;
             next_answer(&rig, "skiptoken", fault);
             rig.sync().await?;
             let state = rig.state("users").await?;
@@ -159,7 +144,7 @@ fn an_object_that_stays_unreadable_is_counted_and_all_others_are_kept() {
 #[test]
 fn a_delta_round_with_an_unreadable_object_is_read_again_from_its_link() {
     test(async || {
-        let mut rig = users(60).await?;
+        let mut rig = Rig::of_users(60).await?;
         rig.sync().await?;
         let before = rig.state("users").await?.checkpoint.delta_link;
         rig.microsoft.change_users(20);
@@ -204,7 +189,7 @@ fn a_link_of_a_megabyte_is_refused_with_its_reason_and_its_page_is_kept() {
     test(async || {
         // A next link after the first page of three, and one after the second.
         for (path, held) in [("users/delta", 100), ("skiptoken", 200)] {
-            let mut rig = users(300).await?;
+            let mut rig = Rig::of_users(300).await?;
             next_answer(&rig, path, ValueFault::LongLink(1 << 20));
             rig.sync().await?;
             let state = rig.state("users").await?;
@@ -222,7 +207,7 @@ fn a_link_of_a_megabyte_is_refused_with_its_reason_and_its_page_is_kept() {
 #[test]
 fn a_delta_link_of_a_megabyte_is_not_stored() {
     test(async || {
-        let mut rig = users(20).await?;
+        let mut rig = Rig::of_users(20).await?;
         next_answer(&rig, "users/delta", ValueFault::LongLink(1 << 20));
         rig.sync().await?;
         let state = rig.state("users").await?;

@@ -11,14 +11,6 @@ use muster_soak::{
 use serde_json::json;
 use std::time::Duration;
 
-async fn users(count: u32) -> Result<Rig> {
-    let setup = Setup {
-        largest_page: 100,
-        ..Setup::small(count, &["users"])
-    };
-    Rig::new(&setup).await
-}
-
 /// The first user, by its key, which gets this name.
 fn name(rig: &Rig, name: &str) -> Result<String> {
     rig.name_the_first(name)?;
@@ -29,7 +21,7 @@ fn name(rig: &Rig, name: &str) -> Result<String> {
 #[test]
 fn a_record_too_large_to_store_is_truncated_and_told_and_stops_no_other() {
     test(async || {
-        let mut rig = users(60).await?;
+        let mut rig = Rig::of_users(60).await?;
         let large = name(&rig, &"é".repeat(225_000))?;
         rig.sync().await?;
         right(&rig).await?;
@@ -55,7 +47,7 @@ fn a_record_too_large_to_store_is_truncated_and_told_and_stops_no_other() {
 #[test]
 fn a_delta_round_may_make_a_record_too_large_and_small_again() {
     test(async || {
-        let mut rig = users(60).await?;
+        let mut rig = Rig::of_users(60).await?;
         rig.sync().await?;
         for (long, truncated) in [(true, 1), (true, 1), (false, 0), (true, 1)] {
             let text = if long {
@@ -87,7 +79,7 @@ fn a_delta_round_may_make_a_record_too_large_and_small_again() {
 #[test]
 fn parts_that_are_too_large_together_are_truncated_where_they_meet() {
     test(async || {
-        let mut rig = users(5).await?;
+        let mut rig = Rig::of_users(5).await?;
         let first = rig.truth("users")?.keys().next().context("a user")?.clone();
         let set = |rig: &Rig, name: &str| -> Result<()> {
             let long = json!("z".repeat(200_000));
@@ -161,7 +153,7 @@ fn an_object_whose_id_is_too_long_to_store_is_left_out_and_told_and_stops_no_oth
 #[test]
 fn the_change_of_a_large_value_is_recorded_with_the_beginnings_of_both_sides() {
     test(async || {
-        let mut rig = users(3).await?;
+        let mut rig = Rig::of_users(3).await?;
         rig.sync().await?;
         name(&rig, &"a".repeat(350_000))?;
         rig.sync().await?;
@@ -189,7 +181,7 @@ fn the_change_of_a_large_value_is_recorded_with_the_beginnings_of_both_sides() {
 #[test]
 fn many_large_records_at_once_are_all_written() {
     test(async || {
-        let mut rig = users(40).await?;
+        let mut rig = Rig::of_users(40).await?;
         for id in rig.truth("users")?.keys() {
             let name = json!("\"".repeat(170_000));
             rig.microsoft
