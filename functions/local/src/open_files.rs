@@ -2,7 +2,7 @@
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// What the server's connections, a hundred to Microsoft and the store take, about.
+/// Files for the server's connections, those to Microsoft and the store, about.
 const ENOUGH: u64 = 2_048;
 
 /// Raises the limit of open files as far as this process may, and says so where that is not enough.

@@ -40,7 +40,7 @@ pub struct StackOptions {
     pub graph_url: Option<Url>,
     /// Whether what is due is synced by itself; a single command only does what it was asked.
     pub background: bool,
-    /// Whether webhooks may be in a private network, or on this machine.
+    /// True if webhooks may be in a private network, or on this machine.
     pub private_webhooks: bool,
 }
 
@@ -62,8 +62,8 @@ pub struct Stack {
 
 /// How often credentials are looked at: what waits for an hour of the day is told in that hour.
 const LOOK_EVERY: Duration = Duration::from_secs(60 * 60);
-/// How long a stop waits for the pages in hand. Microsoft may be silent; whoever stops a service waits ten
-/// seconds at most, as Docker does, or kills it.
+/// The longest that a stop waits for the pages in hand. Microsoft may be silent, and a service manager kills
+/// what takes too long: Docker after ten seconds.
 const GRACE: Duration = Duration::from_secs(5);
 
 impl Stack {

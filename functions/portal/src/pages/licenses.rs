@@ -49,9 +49,9 @@ pub async fn page(
 
 /// The SKU that a choice is made for.
 struct Asked {
-    /// What stands in the field.
+    /// The text of the field.
     sku: String,
-    /// What a client calls it.
+    /// The client's name for it, where no table has one.
     part_number: String,
 }
 

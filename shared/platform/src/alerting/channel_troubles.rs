@@ -1,4 +1,4 @@
-//! What keeps a channel from taking messages: stored, so that the page shows it on the channel.
+//! Stores why a channel takes no messages, so that the page shows it on the channel.
 
 use crate::{
     Services,
@@ -16,7 +16,7 @@ use std::{
 /// The account's control item of what keeps its channels from taking messages.
 const TROUBLES: &str = "alert_channels";
 
-/// Why a channel takes no messages.
+/// The reason why a channel takes no messages.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChannelTrouble {
     /// Since when.
@@ -28,7 +28,7 @@ pub struct ChannelTrouble {
 /// The troubles of the account's channels, by channel.
 type Troubles = BTreeMap<String, ChannelTrouble>;
 
-/// Which channels of the account take no messages, and why.
+/// Reads which channels of the account take no messages, and why.
 ///
 /// # Errors
 /// When the store does not answer.
@@ -37,7 +37,7 @@ pub async fn troubles(services: &Services) -> Result<BTreeMap<String, ChannelTro
     Ok(control.value)
 }
 
-/// What became of the latest message to each channel of a run.
+/// The outcome of the latest message to each channel in a run.
 #[derive(Debug, Default)]
 pub(super) struct Outcomes(Mutex<BTreeMap<String, Outcome>>);
 

@@ -53,7 +53,7 @@ pub enum AlertingError {
 struct Channels {
     settings: Settings,
     endpoints: Endpoints,
-    /// What became of the latest message to each channel of this run.
+    /// The outcome of the latest message to each channel in this run.
     outcomes: Outcomes,
 }
 

@@ -90,7 +90,7 @@ fn wire_trouble(error: &reqwest::Error) -> &'static str {
     }
 }
 
-/// What kept a connection from being made. The name resolver's error has no type of its own, so its source
+/// Explains why no connection was made. The name resolver's error has no type of its own, so its source
 /// in `hyper_util` is told by its text, "dns error"; what rustls refuses is its own error.
 fn connect_trouble(error: &reqwest::Error) -> &'static str {
     let mut source = std::error::Error::source(error);

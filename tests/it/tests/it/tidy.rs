@@ -82,7 +82,7 @@ fn the_domain_is_pure_by_its_manifest_and_the_simulator_a_leaf() {
     }
 }
 
-/// What makes a Lambda function of a router, for three mains.
+/// The one adapter that makes a Lambda function of a router, for three mains.
 const LAMBDA_ADAPTER: &str = "shared/platform/src/http_event.rs";
 
 #[test]
